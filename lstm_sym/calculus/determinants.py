@@ -1,0 +1,90 @@
+"""The log-determinant of a cell's state Jacobian, in closed form where its structure gives one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sympy as sp
+
+from lstm_sym.calculus.derive import accumulate
+from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.terms import Term, Terms
+from lstm_sym.cell import Cell
+from lstm_sym.notation import LATEX, derivation_style, lagged, latex_timeless, scalar, with_parameters
+
+
+@dataclass(frozen=True, repr=False)
+class LogDeterminant:
+    """log|det ∂state′/∂state| = Σ_units Σ log|d| over ``diagonals`` + Σ log|det W| over ``weights``."""
+
+    cell: Cell
+    diagonals: tuple[sp.Expr, ...]
+    weights: tuple[str, ...]
+
+    @property
+    def terms(self) -> Terms:
+        """The diagonals as terms, for compiling."""
+        return tuple(Term((diagonal,)) for diagonal in self.diagonals)
+
+    def latex(self) -> str:
+        r"""LaTeX: \sum \log \lvert f_t \rvert + \log \lvert \det W_{ho} \rvert."""
+        style = with_parameters(LATEX, self.cell.vector_parameters, latex_timeless)
+        parts = [rf"\sum \log \lvert {scalar(through_gates(self.cell, d), style)} \rvert" for d in self.diagonals]
+        return " + ".join(parts + [rf"\log \lvert \det {latex_timeless(w)} \rvert" for w in self.weights]) or "0"
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __str__(self) -> str:
+        style = with_parameters(derivation_style(self.cell.states), self.cell.vector_parameters, str)
+        parts = [f"Σ log|{scalar(through_gates(self.cell, d), style)}|" for d in self.diagonals]
+        return " + ".join(parts + [f"log|det {w}|" for w in self.weights]) or "0"
+
+    __repr__ = __str__
+
+
+@lru_cache(maxsize=256)
+def log_determinant(cell: Cell) -> LogDeterminant | None:
+    """log|det| of the full state Jacobian in closed form, or None where the structure gives none.
+
+    A new state that another new state reads (c in h = o⊙tanh(c)) is eliminated by a row operation, which leaves
+    the determinant: differentiate each state with the other new states held. What remains must be triangular up
+    to the order of its blocks, with single products of square factors as pivots.
+    """
+    reduced: dict[tuple[str, str], Terms] = {}
+    for row in cell.states:
+        others = frozenset(cell.states) - {row}
+        for column in cell.states:
+            terms = accumulate(cell, lagged(column), others).get(row, ())
+            if terms:
+                reduced[row, column] = terms
+    pivots = _triangular_pivots(reduced, cell.states)
+    if pivots is None or any(len(reduced[pivot]) > 1 or not _square(cell, reduced[pivot][0], pivot) for pivot in pivots):
+        return None
+    factors = [reduced[pivot][0] for pivot in pivots]
+    diagonals = tuple(d for factor in factors for d in factor.diagonals if d != 1)
+    return LogDeterminant(cell, diagonals, tuple(weight.name for factor in factors for weight in factor.weights))
+
+
+def _triangular_pivots(blocks: dict[tuple[str, str], Terms], states: tuple[str, ...]) -> list[tuple[str, str]] | None:
+    """The diagonal blocks of the triangular order, found by taking rows with a single block, one after another."""
+    rows, columns, pivots = list(states), list(states), []
+    while rows:
+        for row in rows:
+            present = [column for column in columns if (row, column) in blocks]
+            if len(present) == 1:
+                pivots.append((row, present[0]))
+                rows.remove(row)
+                columns.remove(present[0])
+                break
+        else:
+            return None
+    return pivots
+
+
+def _square(cell: Cell, term: Term, pivot: tuple[str, str]) -> bool:
+    spaces = {cell.sizes[pivot[0]], cell.sizes[pivot[1]]}
+    for weight in term.weights:
+        spaces |= {weight.rows, weight.columns}
+    return len(spaces) == 1

@@ -1,0 +1,84 @@
+"""T-step derivatives as products of one-step Jacobians: the formulas whose numbers ``flow`` computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lstm_sym.calculus import text
+from lstm_sym.calculus.derive import jacobian, within_step
+from lstm_sym.calculus.tables import JacobianTable
+from lstm_sym.calculus.values import Jacobian
+from lstm_sym.cell import Cell
+from lstm_sym.checks import unknown_name
+
+HORIZON_PATHS = ("full", "direct", "total")
+
+
+@dataclass(frozen=True, repr=False)
+class HorizonProduct:
+    """d of_T / d wrt_{T−k} as an ordered product, the latest step leftmost.
+
+    ``factor`` is the one-step Jacobian under the product sign; ``block`` says that a block of the product is meant.
+    """
+
+    cell: Cell
+    of: str
+    wrt: str
+    path: str
+    factor: Jacobian | JacobianTable
+
+    @property
+    def is_block(self) -> bool:
+        """Whether the formula is a block of a product of larger matrices."""
+        return isinstance(self.factor, JacobianTable) and (self.of, self.wrt) != ("state", "state")
+
+    @property
+    def same_step(self) -> dict[str, Jacobian]:
+        """For path "total": the effect of wrt on the other states of its own step."""
+        if self.path != "total" or self.wrt == "state":
+            return {}
+        others = [state for state in within_step(self.cell, self.wrt) if state != self.wrt]
+        return {state: jacobian(self.cell, state, self.cell[self.wrt]) for state in others}
+
+    def latex(self) -> str:
+        """The whole equation in LaTeX."""
+        return text.latex_product(self)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __str__(self) -> str:
+        return text.unicode_product(self)
+
+    __repr__ = __str__
+
+
+def horizon_product(cell: Cell, of: str, wrt: str, path: str = "full") -> HorizonProduct:
+    """The formula of d of_T / d wrt_{T−k}, a derivative over k steps.
+
+    >>> import lstm_sym as ls
+    >>> ls.horizon_product(ls.RNN, "h", "h")
+    ∂h_T/∂h_{T−k} = ∏ diag(1−h′²)·W_hh   over t = T, …, T−k+1, latest leftmost
+    >>> ls.horizon_product(ls.LSTM, "c", "c", path="direct")
+    ∂c_T/∂c_{T−k}|direct = ∏ diag(f)   over t = T, …, T−k+1, latest leftmost
+
+    Args:
+        cell: the cell.
+        of: a state or "state".
+        wrt: a state or "state".
+        path: "full", a block of the product of state Jacobians; "direct", the product of the direct terms;
+            "total", "full" with what wrt does to the other states of its own step added.
+
+    Raises:
+        UnknownNameError: an unknown state or path.
+    """
+    if path not in HORIZON_PATHS:
+        raise unknown_name("path", path, HORIZON_PATHS)
+    for name in (of, wrt):
+        if name not in (*cell.states, "state"):
+            raise unknown_name(f"state of {cell.name}", name, (*cell.states, "state"))
+    direct = "direct" if path == "direct" else "partial"
+    table = jacobian(cell, "state", "state", path=direct)
+    closed = of == wrt != "state" and all(table[of, state].is_zero for state in cell.states if state != of)
+    return HorizonProduct(cell, of, wrt, path, table[of, of] if closed else table)
+

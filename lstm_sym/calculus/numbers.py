@@ -1,0 +1,118 @@
+"""Structured Jacobians in numbers: the diagonals are compiled once, the matrices are assembled from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from lstm_sym.calculus.terms import Term, Terms
+from lstm_sym.checks import numeric
+from lstm_sym.functions import Array, compiled
+
+if TYPE_CHECKING:
+    from lstm_sym.calculus.values import Jacobian
+
+
+class Coefficients:
+    """The distinct diagonals of some terms as one vectorised NumPy function.
+
+    ``arguments`` are the vectors that it needs; calling it with their values gives each diagonal's numbers.
+    """
+
+    def __init__(self, name: str, terms: Iterable[Term]) -> None:
+        distinct = dict.fromkeys(diagonal for term in terms for diagonal in term.diagonals)
+        self._constants = {d: float(d) for d in distinct if d.is_number}
+        self._diagonals = [d for d in distinct if not d.is_number]
+        symbols = {symbol for diagonal in self._diagonals for symbol in diagonal.free_symbols}
+        self.arguments = tuple(sorted(symbol.name for symbol in symbols))
+        symbols_in_order = sorted(symbols, key=lambda symbol: str(symbol.name))
+        self._function, self.source = compiled(name, symbols_in_order, self._diagonals)
+
+    def __call__(self, values: Mapping[str, Array]) -> dict[sp.Expr, Array | float]:
+        numbers = self._function(*(values[name] for name in self.arguments))
+        return {**self._constants, **dict(zip(self._diagonals, numbers, strict=True))}
+
+
+def add_dense(out: Array, terms: Terms, numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array]) -> None:
+    """Add the sum of ``terms`` to ``out`` (..., rows, columns).
+
+    Terms d·W, the common kind, are summed row by row as one small matrix product: (batch, terms)·(terms, columns).
+    """
+    simple = [term for term in terms if len(term.weights) == 1 and term.diagonals[1] == 1]
+    if simple:
+        out += _row_products(simple, numbers, weights, out.shape)
+    for term in terms:
+        if term.is_direct:
+            diagonal = np.einsum("...ii->...i", out)
+            diagonal += numbers[term.diagonals[0]]
+        elif term not in simple:
+            out += _chain(term, numbers, weights)
+
+
+def _matrix(term: Term, place: int, weights: Mapping[str, Array]) -> Array:
+    weight = term.weights[place]
+    return weights[weight.name].T if weight.transposed else weights[weight.name]
+
+
+def _row_products(
+    terms: Sequence[Term], numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array], shape: tuple[int, ...]
+) -> Array:
+    *batch, rows, columns = shape
+    left = [np.broadcast_to(numbers[term.diagonals[0]], (*batch, rows)) for term in terms]
+    coefficients = np.stack(left).reshape(len(terms), -1, rows).transpose(2, 1, 0)
+    matrices = np.stack([_matrix(term, 0, weights) for term in terms], axis=1)
+    return np.moveaxis(coefficients @ matrices, 0, 1).reshape(shape)
+
+
+def _chain(term: Term, numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array]) -> Array:
+    """d₀·W₁·d₁·…·W_k·d_k, left to right."""
+    matrix = np.asarray(numbers[term.diagonals[0]])[..., :, None] * _matrix(term, 0, weights)
+    for place in range(1, len(term.weights)):
+        matrix = (matrix * np.asarray(numbers[term.diagonals[place]])[..., None, :]) @ _matrix(term, place, weights)
+    return np.asarray(matrix * np.asarray(numbers[term.diagonals[-1]])[..., None, :])
+
+
+@lru_cache(maxsize=256)
+def _coefficients(terms: Terms) -> Coefficients:
+    return Coefficients("diagonals", terms)
+
+
+def evaluate(jacobian: Jacobian, given: Mapping[str, Any]) -> Array:
+    """``Jacobian.evaluate``: pre-activations are used where given, gates otherwise."""
+    values = {str(getattr(name, "name", name)): numeric(str(name), value) for name, value in given.items()}
+    terms = jacobian.terms if values.keys() >= set(_coefficients(jacobian.terms).arguments) else jacobian.readable
+    coefficients = _coefficients(terms)
+    weights = {weight.name for term in terms for weight in term.weights}
+    if missing := [name for name in (*coefficients.arguments, *sorted(weights)) if name not in values]:
+        raise ValueError(f"no value for {', '.join(missing)}: {jacobian.equation()} needs them.")
+    numbers = coefficients(values)
+    rows, columns, batch = _shape(jacobian, terms, numbers, values)
+    dtype = np.result_type(*(values[name] for name in (*coefficients.arguments, *weights)), np.float32)
+    out = np.zeros((*batch, rows, columns), dtype)
+    add_dense(out, terms, numbers, values)
+    return out
+
+
+def _shape(
+    jacobian: Jacobian, terms: Terms, numbers: Mapping[sp.Expr, Any], values: Mapping[str, Array]
+) -> tuple[int, int, tuple[int, ...]]:
+    """(rows, columns, batch shape), from whatever value has each size."""
+    sizes: dict[str, int] = {}
+    for name, value in values.items():
+        if name in jacobian.cell.weights:
+            weight = jacobian.cell.weights[name]
+            lengths = {weight.rows: value.shape[0], weight.columns: value.shape[1]}
+        else:
+            base = name if name in jacobian.cell.sizes else name.split("_prev")[0]
+            lengths = {jacobian.cell.sizes[base]: value.shape[-1]} if base in jacobian.cell.sizes and value.ndim else {}
+        for size, length in lengths.items():
+            if sizes.setdefault(size, length) != length:
+                raise ValueError(f"{name} has {size} size {length}, another value has {sizes[size]}.")
+    if unknown := [size for size in jacobian.shape if size not in sizes]:
+        raise ValueError(f"the {unknown[0]} size cannot be told: give at least one vector or weight of that size.")
+    batch = np.broadcast_shapes(*(np.shape(numbers[d])[:-1] for term in terms for d in term.diagonals))
+    return sizes[jacobian.shape[0]], sizes[jacobian.shape[1]], batch

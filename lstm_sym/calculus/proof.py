@@ -1,0 +1,175 @@
+"""``verify``: the structured Jacobians against SymPy's own ``Matrix.jacobian``, entry by entry, exactly.
+
+The equations are written out for explicit units, SymPy differentiates them, and both results are compared as
+polynomials after every activation has become a free symbol. The rules for the activations' slopes are proved
+separately, from exponentials. Sizes start at 2, since a diagonal on the wrong side of a weight passes at 1, and
+inputs and outputs have sizes of their own, since a wrong transpose passes where all are square.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from lstm_sym.calculus.derive import PATHS, jacobian
+from lstm_sym.calculus.determinants import log_determinant
+from lstm_sym.calculus.text import unicode_name
+from lstm_sym.calculus.values import Jacobian
+from lstm_sym.calculus.writtenout import WrittenOut
+from lstm_sym.cell import Cell, Elementwise
+from lstm_sym.checks import size as checked_size
+from lstm_sym.functions import Activation
+from lstm_sym.notation import lagged
+
+
+class VerificationError(AssertionError):
+    """A Jacobian that differs from SymPy's own; the message names the derivative, the size and the entry."""
+
+
+@dataclass
+class Proof:
+    """What ``verify`` proved; printing it gives the certificate."""
+
+    cell: Cell
+    sizes: tuple[int, ...]
+    jacobians: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PATHS, 0))
+    entries: int = 0
+    rules: tuple[str, ...] = ()
+    determinant: str = ""
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"n = {n} (inputs {n + 1}, outputs {n + 2})" for n in self.sizes)
+        counts = ", ".join(f"{count} {path}" for path, count in self.jacobians.items() if count)
+        lines = [
+            f"{self.cell.name}: proved exactly, against SymPy's Matrix.jacobian",
+            f"  Jacobians    {counts}",
+            f"  sizes        {sizes}",
+            f"  entries      {self.entries:,} equal, 0 different",
+            f"  slopes       {', '.join(self.rules) or 'none'}",
+            f"  determinant  {self.determinant}",
+            f"  time         {self.seconds:.1f} s",
+        ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def verify(
+    cell: Cell, claims: Iterable[Jacobian] | None = None, sizes: Iterable[int] = (2, 3)
+) -> Proof:
+    """Prove Jacobians of ``cell`` exact, or fail loudly.
+
+    Args:
+        cell: the cell whose equations decide.
+        claims: the Jacobians to prove; without them, all that ``jacobian`` derives: every node with respect to
+            every state and input, and every state with respect to every node that it reads, on every path.
+        sizes: the explicit hidden sizes, each at least 2.
+
+    Returns:
+        The ``Proof``; ``print`` it for the certificate.
+
+    Raises:
+        VerificationError: an entry differs; the message shows both.
+        ValueError: a size below 2.
+    """
+    start = time.perf_counter()
+    sizes = tuple(checked_size("size", n) for n in sizes)
+    if not sizes or min(sizes) < 2:
+        raise ValueError(f"sizes = {sizes}: expected sizes of at least 2; at 1 a misplaced diagonal would pass.")
+    proof = Proof(cell, sizes)
+    chosen = list(all_jacobians(cell) if claims is None else claims)
+    for n in sizes:
+        written = WrittenOut(cell, n)
+        for claim in chosen:
+            proof.entries += _compare(written, claim)
+    for claim in chosen:
+        proof.jacobians[claim.path] += 1
+    proof.rules = tuple(_prove_slope(activation) for activation in _activations(cell))
+    proof.determinant = _prove_determinant(cell)
+    proof.seconds = time.perf_counter() - start
+    return proof
+
+
+def all_jacobians(cell: Cell) -> Iterator[Jacobian]:
+    """Every node by every state and input on the partial path; every state by every node and state on all paths."""
+    entering = (*map(lagged, cell.states), *cell.inputs)
+    for of in cell.node:
+        for wrt in entering:
+            yield jacobian(cell, of, wrt)
+    for state in cell.states:
+        for wrt in cell.node:
+            if wrt not in cell.outputs:
+                yield jacobian(cell, state, cell[wrt])
+        for wrt in cell.states:
+            yield jacobian(cell, state, wrt, path="total")
+            yield jacobian(cell, state, wrt, path="direct")
+
+
+def _compare(written: WrittenOut, claim: Jacobian) -> int:
+    """The number of entries compared; raises at the first that differs."""
+    expected = written.jacobian(claim.of, claim.wrt, claim.path)
+    claimed = written.expand(claim)
+    if claim.transposed:
+        expected = expected.T
+    if claimed.shape != expected.shape:
+        raise VerificationError(f"{_what(written, claim)}: shape {claimed.shape}, SymPy has {expected.shape}.")
+    for place, (ours, theirs) in enumerate(zip(claimed, expected, strict=True)):
+        if not _equal(ours, theirs):
+            row, column = divmod(place, claimed.shape[1])
+            raise VerificationError(
+                f"{_what(written, claim)} is wrong. Claimed: {claim}.\n"
+                f"  entry [{row}, {column}] claimed: {sp.expand(ours)}\n"
+                f"  entry [{row}, {column}] SymPy:   {sp.expand(theirs)}"
+            )
+    return len(claimed)
+
+
+def _what(written: WrittenOut, claim: Jacobian) -> str:
+    return f"{claim.cell.name}, {unicode_name(claim)} ({claim.path}) at n = {written.n}"
+
+
+def _equal(a: sp.Expr, b: sp.Expr) -> bool:
+    """Equality of rational functions: expand, and only where there are denominators, bring together first."""
+    difference = sp.expand(a - b)
+    if difference == 0:
+        return True
+    return bool(sp.expand(sp.together(difference).as_numer_denom()[0]) == 0)
+
+
+def _activations(cell: Cell) -> list[type[Activation]]:
+    expressions = [node.expression for node in cell.nodes if isinstance(node, Elementwise)]
+    found = {type(a) for expression in expressions for a in expression.atoms(Activation)}
+    return sorted(found, key=lambda activation: activation.__name__)
+
+
+def _prove_slope(activation: type[Activation]) -> str:
+    """The slope's three forms agree with the derivative of the activation's exponential form."""
+    a, e, v = sp.Symbol("a", real=True), sp.Symbol("e", positive=True), sp.Symbol("v", real=True)
+    value, slope = activation.closed_form(a), activation.slope.closed_form(a)  # type: ignore[attr-defined]
+    if activation.__name__ == "relu":  # no exponentials: two half-lines
+        for half, expected in ((sp.Symbol("p", positive=True), 1), (sp.Symbol("q", negative=True), 0)):
+            if sp.diff(value, a).subs(a, half) != expected:
+                raise VerificationError(f"relu′ is not {expected} at {half}.")
+    else:
+        forms = (sp.diff(value, a), slope, activation.slope_from_value(v).subs(v, value))
+        rational = [sp.expand_power_exp(form).subs(sp.exp(-a), 1 / e).subs(sp.exp(a), e) for form in forms]
+        if any(sp.cancel(rational[0] - other) != 0 for other in rational[1:]):
+            raise VerificationError(f"the slope of {activation.__name__} is not its derivative.")
+    return f"{activation.__name__}′"
+
+
+def _prove_determinant(cell: Cell) -> str:
+    closed = log_determinant(cell)
+    if closed is None:
+        return "no closed form"
+    written = WrittenOut(cell, 2)
+    table = [[written.jacobian(r, lagged(c), "partial") for c in cell.states] for r in cell.states]
+    matrix = sp.Matrix.vstack(*(sp.Matrix.hstack(*row) for row in table))
+    product = written.determinant_factors(closed)
+    if not (_equal(matrix.det(method="berkowitz"), product) or _equal(matrix.det(method="berkowitz"), -product)):
+        raise VerificationError(f"{cell.name}: log|det| = {closed} differs from SymPy's determinant at n = 2.")
+    return f"log|det| = {closed} (n = 2)"

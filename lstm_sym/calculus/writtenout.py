@@ -1,0 +1,136 @@
+"""A cell written out unit by unit at an explicit size: the independent route that ``verify`` compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from lstm_sym.calculus.determinants import LogDeterminant
+from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.terms import Term
+from lstm_sym.calculus.values import Jacobian
+from lstm_sym.cell import Affine, Cell, Node
+from lstm_sym.cell.graph import unit
+from lstm_sym.functions import Slope
+from lstm_sym.notation import lag_of, lagged
+
+Units = list[sp.Expr]
+
+
+class WrittenOut:
+    """``cell`` with hidden size n, inputs n + 1 and outputs n + 2, every unit a scalar expression."""
+
+    def __init__(self, cell: Cell, n: int) -> None:
+        self.cell, self.n = cell, n
+        names = dict.fromkeys(cell.sizes.values())
+        others = iter(range(n + 1, n + 1 + len(names)))
+        self._sizes = {name: n if name == "hidden" else next(others) for name in names}
+        self._forward: dict[tuple[str, str], dict[str, Units]] = {}
+        self._free: dict[sp.Expr, sp.Dummy] = {}
+
+    def leaves(self, name: str) -> Units:
+        """Free symbols for a vector that nothing is substituted for."""
+        size = self._sizes[self.cell.sizes[name if name in self.cell.sizes else lag_of(name)[0]]]
+        return [sp.Symbol(f"{name}[{k}]", real=True) for k in range(size)]
+
+    def weight(self, name: str) -> sp.Matrix:
+        """A weight matrix with free entries."""
+        weight = self.cell.weights[name]
+        shape = self._sizes[weight.rows], self._sizes[weight.columns]
+        return sp.Matrix(*shape, lambda j, k: sp.Symbol(f"{name}[{j},{k}]", real=True))
+
+    def forward(self, leaf: str, path: str) -> dict[str, Units]:
+        """Every vector as explicit expressions, ``leaf`` kept free; for "total", the step before is written out too."""
+        if (leaf, path) not in self._forward:
+            values: dict[str, Units] = {name: self.leaves(name) for name in self.cell.vector_parameters}
+            values |= {name: self.leaves(name) for name in (*self.cell.inputs, *map(lagged, self.cell.states))}
+            if path == "total" and lag_of(leaf)[1]:
+                values |= self._step_before(leaf, values)
+            values[leaf] = self.leaves(leaf)
+            for node in self.cell.nodes:
+                if node.name != leaf:
+                    values[node.name] = self._node(node, values)
+            self._forward[leaf, path] = values
+        return self._forward[leaf, path]
+
+    def _step_before(self, leaf: str, values: Mapping[str, Units]) -> dict[str, Units]:
+        """What depends on ``leaf`` in its own step, written out; what does not stays free, one step older."""
+        own = lag_of(leaf)[0]
+        inner: dict[str, Units] = {own: self.leaves(leaf)}
+        for node in self.cell.nodes:
+            if node.name != own and any(name in inner for name in node.reads):
+                older = {name: inner.get(name, None) or self._older(name, values) for name in self._reads(node)}
+                inner[node.name] = self._node(node, older)
+        return {lagged(name): units for name, units in inner.items()}
+
+    def _reads(self, node: Node) -> tuple[str, ...]:
+        return (*node.reads, *node.biases) if isinstance(node, Affine) else node.reads
+
+    def _older(self, name: str, values: Mapping[str, Units]) -> Units:
+        return values[name] if name in self.cell.vector_parameters else self.leaves(lagged(name))
+
+    def _node(self, node: Node, values: Mapping[str, Units]) -> Units:
+        if isinstance(node, Affine):
+            total = sp.zeros(self._sizes[self.cell.sizes[node.name]], 1)
+            for weight, vector in node.products:
+                total += self.weight(weight) * sp.Matrix(values[vector])
+            return [sum((values[bias][k] for bias in node.biases), entry) for k, entry in enumerate(total)]
+        size = self._sizes[self.cell.sizes[node.name]]
+        return [node.expression.xreplace({unit(v): values[v][k] for v in node.reads}) for k in range(size)]
+
+    def jacobian(self, of: str, wrt: str, path: str) -> sp.Matrix:
+        """SymPy's ``Matrix.jacobian`` of the written-out equations, activations then made free symbols.
+
+        "direct" drops the weights after differentiating: what passes through none of them is left.
+        """
+        values = self.forward(wrt, path)
+        matrix = sp.Matrix(values[of]).jacobian(sp.Matrix(values[wrt])).applyfunc(self.free)
+        if path == "direct":
+            entries = {entry: 0 for name in self.cell.weights for entry in self.weight(name)}
+            return matrix.xreplace(entries)
+        return matrix
+
+    def expand(self, jacobian: Jacobian) -> sp.Matrix:
+        """The structured value written out, in the same free symbols."""
+        values = dict(self.forward(jacobian.wrt, jacobian.path))
+        rows, columns = (self._sizes[name] for name in jacobian.shape)
+        total = sp.zeros(rows, columns)
+        for term in jacobian.terms:
+            total += self._term(term, values, rows)
+        return total.applyfunc(self.free)
+
+    def _term(self, term: Term, values: dict[str, Units], rows: int) -> sp.Matrix:
+        matrix, size = sp.eye(rows), rows
+        for place, diagonal in enumerate(term.diagonals):
+            matrix = matrix * sp.diag(*self._diagonal(diagonal, values, size))
+            if place < len(term.weights):
+                weight = term.weights[place]
+                entries = self.weight(weight.name)
+                matrix = matrix * (entries.T if weight.transposed else entries)
+                size = matrix.shape[1]
+        return matrix
+
+    def _diagonal(self, diagonal: sp.Expr, values: dict[str, Units], size: int) -> Units:
+        """A diagonal as it is printed, through the gates, for every unit."""
+        shown = through_gates(self.cell, diagonal)
+        for symbol in shown.free_symbols:
+            if symbol.name not in values:
+                values[symbol.name] = self.leaves(symbol.name)
+        return [shown.xreplace({s: values[s.name][k] for s in shown.free_symbols}) for k in range(size)]
+
+    def free(self, expression: sp.Expr) -> sp.Expr:
+        """``expression`` with slopes through their values and every activation a free symbol, outermost first."""
+        expression = expression.xreplace({slope: slope.from_value for slope in expression.atoms(Slope)})
+        while functions := expression.atoms(sp.Function):
+            inner = {a for f in functions for a in f.args[0].atoms(sp.Function)}
+            outer = {f: self._free.setdefault(f, sp.Dummy(real=True)) for f in functions - inner}
+            expression = expression.xreplace(outer)
+        return expression
+
+    def determinant_factors(self, closed: LogDeterminant) -> sp.Expr:
+        """∏ d over all units and diagonals times ∏ det W."""
+        values = dict(self.forward(lagged(self.cell.states[0]), "partial"))
+        size = self._sizes[self.cell.sizes[self.cell.states[0]]]
+        factors = [u for d in closed.diagonals for u in self._diagonal(d, values, size)]
+        return self.free(sp.Mul(*factors)) * sp.Mul(*(self.weight(name).det() for name in closed.weights))

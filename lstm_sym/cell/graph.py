@@ -1,0 +1,62 @@
+"""The parts of a cell: weights, and the two kinds of node that a cell's equations are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import sympy as sp
+
+
+class CellError(ValueError):
+    """A declaration that is not a cell: the message names the cell, the equation and the remedy."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A matrix parameter. ``rows`` and ``columns`` name sizes ("hidden", "inputs", …), as [out, in]."""
+
+    name: str
+    rows: str
+    columns: str
+    transposed: bool = False
+
+    @property
+    def T(self) -> Weight:
+        """The transpose."""
+        return Weight(self.name, self.columns, self.rows, not self.transposed)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """z = Σ W v + b: ``products`` pairs a weight with the name of an earlier vector; ``biases`` are vectors."""
+
+    name: str
+    products: tuple[tuple[str, str], ...]
+    biases: tuple[str, ...]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The vectors that this node reads, biases left out."""
+        return tuple(vector for _, vector in self.products)
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """v = expression, an ordinary scalar SymPy expression in the per-unit symbols of earlier vectors."""
+
+    name: str
+    expression: sp.Expr
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The vectors (parameters among them) that this node reads, in alphabetical order."""
+        return tuple(sorted(symbol.name for symbol in self.expression.free_symbols))
+
+
+Node: TypeAlias = Affine | Elementwise
+
+
+def unit(name: str) -> sp.Symbol:
+    """The per-unit symbol of the vector called ``name``."""
+    return sp.Symbol(name, real=True)

@@ -1,0 +1,76 @@
+"""Refusals: one place for what a bad argument is answered with.
+
+Every message says what was given, what was expected and, where it helps, what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+#: Sizes above this are refused before work begins: a dense n×n float64 matrix would pass 34 GB.
+LARGEST_SIZE = 65_536
+
+
+class UnknownNameError(KeyError, ValueError):
+    """A name that is not among the known ones; the message lists those."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def unknown_name(what: str, name: object, known: Iterable[str]) -> UnknownNameError:
+    """The error for ``name``, which should have been one of ``known`` (a near miss is suggested)."""
+    names = list(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    listing = ", ".join(names) if names else "none"
+    return UnknownNameError(f"unknown {what} {name!r}.{hint} Known: {listing}.")
+
+
+def size(what: str, value: object) -> int:
+    """``value`` as a positive size, or TypeError / ValueError."""
+    number = integer(what, value)
+    if not 1 <= number <= LARGEST_SIZE:
+        raise ValueError(f"{what} = {number}: expected an integer from 1 to {LARGEST_SIZE}.")
+    return number
+
+
+def integer(what: str, value: object) -> int:
+    """``value`` as an int (NumPy integers are welcome, booleans and floats are not), or TypeError."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what} = {value!r}: expected an integer.")
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{what} = {value!r}: expected an integer.") from None
+
+
+def numeric(what: str, value: Any) -> np.ndarray:
+    """``value`` as an array of floats or complex numbers; float32 and float64 are kept, integers become float64."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # ragged nesting
+        raise ValueError(f"{what} is not a rectangular array of numbers: {error}") from None
+    if array.dtype.kind in "biu":
+        return array.astype(np.float64)
+    if array.dtype.kind not in "fc":
+        raise TypeError(f"{what} has dtype {array.dtype}: expected real or complex numbers.")
+    return array
+
+
+def finite(what: str, value: Any) -> np.ndarray:
+    """``numeric(what, value)``, every entry finite; else ValueError naming the first bad entry's place."""
+    array = numeric(what, value)
+    good = np.isfinite(array)
+    if not good.all():
+        place = tuple(int(k) for k in np.argwhere(~good)[0])
+        where = f"[{', '.join(map(str, place))}]" if place else ""
+        count = int(good.size - np.count_nonzero(good))
+        more = f" ({count} such entries)" if count > 1 else ""
+        raise ValueError(f"{what}{where} is {array[place]}: expected finite numbers{more}.")
+    return array

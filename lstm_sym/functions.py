@@ -1,0 +1,285 @@
+"""Activations: SymPy functions that know their slope, their closed form and a stable numeric form.
+
+An activation's derivative is a function of its own, the *slope* (``sigmoid`` → ``dsigmoid``): it prints in
+terms of the activation's value, f⊙(1−f), and computes from the pre-activation, sigmoid(a)·sigmoid(−a), because
+1−f is exactly 0 in floating point long before the slope is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+from sympy.utilities.lambdify import lambdify
+
+Array = NDArray[Any]
+
+
+class Activation(sp.Function):
+    """An elementwise activation: ``slope`` is its derivative, a function of the same pre-activation."""
+
+    nargs = 1
+    is_extended_real = True
+    slope: ClassVar[type[sp.Function]]
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The slope at the same pre-activation."""
+        return self.slope(self.args[0])
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return self.closed_form(self.args[0])._eval_evalf(prec)
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """The activation in elementary functions of SymPy."""
+        raise NotImplementedError
+
+    @staticmethod
+    def slope_from_value(value: sp.Expr) -> sp.Expr:
+        """The slope as an expression in the activation's own value."""
+        raise NotImplementedError
+
+
+class Slope(sp.Function):
+    """The derivative of an activation; ``of`` is that activation."""
+
+    nargs = 1
+    is_extended_real = True
+    of: ClassVar[type[Activation]]
+
+    @property
+    def from_value(self) -> sp.Expr:
+        """The slope in terms of the activation's value, f⊙(1−f)."""
+        return self.of.slope_from_value(self.of(self.args[0]))
+
+    def doit(self, **hints: Any) -> sp.Expr:
+        """The slope in terms of the activation's value."""
+        return self.from_value
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """The slope in elementary functions of SymPy, in a form without cancellation."""
+        raise NotImplementedError
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return self.closed_form(self.args[0])._eval_evalf(prec)
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The second derivative: d/da of slope(value(a)) by the chain rule."""
+        a, v = self.args[0], sp.Dummy(real=True)
+        return sp.diff(self.of.slope_from_value(v), v).subs(v, self.of(a)) * self
+
+
+class dsigmoid(Slope):
+    """σ′(a) = σ(a)(1 − σ(a)) = σ(a)σ(−a)."""
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """1/((1 + e^−a)(1 + e^a))."""
+        return 1 / ((1 + sp.exp(-a)) * (1 + sp.exp(a)))
+
+
+class sigmoid(Activation):
+    """The logistic function σ(a) = 1/(1 + e^−a), range (0, 1)."""
+
+    slope = dsigmoid
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """1/(1 + e^−a)."""
+        return 1 / (1 + sp.exp(-a))
+
+    @staticmethod
+    def slope_from_value(value: sp.Expr) -> sp.Expr:
+        """f(1 − f)."""
+        return value * (1 - value)
+
+
+class dtanh(Slope):
+    """tanh′(a) = 1 − tanh²(a) = 1/cosh²(a)."""
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """4/(e^a + e^−a)²."""
+        return 4 / (sp.exp(a) + sp.exp(-a)) ** 2
+
+
+class tanh(Activation):
+    """The hyperbolic tangent, range (−1, 1)."""
+
+    slope = dtanh
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """(e^a − e^−a)/(e^a + e^−a)."""
+        return (sp.exp(a) - sp.exp(-a)) / (sp.exp(a) + sp.exp(-a))
+
+    @staticmethod
+    def slope_from_value(value: sp.Expr) -> sp.Expr:
+        """1 − g²."""
+        return 1 - value**2
+
+
+class positive(sp.Function):
+    """The indicator [v > 0]: 1 where v > 0, else 0."""
+
+    nargs = 1
+    is_extended_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Zero almost everywhere."""
+        return sp.S.Zero
+
+    @classmethod
+    def eval(cls, v: sp.Expr) -> sp.Expr | None:
+        """1 or 0 where the argument is a number."""
+        return sp.Integer(bool(v > 0)) if v.is_number and v.is_comparable else None
+
+
+class drelu(Slope):
+    """relu′(a) = [a > 0]; 0 at a = 0."""
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """[a > 0]."""
+        return positive(a)
+
+
+class relu(Activation):
+    """The rectifier max(a, 0)."""
+
+    slope = drelu
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """max(a, 0)."""
+        return sp.Max(a, 0)
+
+    @staticmethod
+    def slope_from_value(value: sp.Expr) -> sp.Expr:
+        """[h > 0]."""
+        return positive(value)
+
+
+def identity(a: sp.Expr) -> sp.Expr:
+    """The linear activation: a itself."""
+    return a
+
+
+for _activation in (sigmoid, tanh, relu):
+    _activation.slope.of = _activation  # type: ignore[attr-defined]
+
+#: The functions that an equation may call, by name.
+FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {
+    "sigmoid": sigmoid,
+    "tanh": tanh,
+    "relu": relu,
+    "identity": identity,
+    "exp": sp.exp,
+    "log": sp.log,
+    "sin": sp.sin,
+    "cos": sp.cos,
+}
+
+
+def slopes_from_values(expression: sp.Expr, names: Mapping[sp.Expr, sp.Symbol]) -> sp.Expr:
+    """``expression`` with every slope written through its activation's value.
+
+    ``names`` maps an activation, sigmoid(a_f), to the symbol of the gate that it defines, f.
+    """
+    slopes = {slope: slope.from_value.xreplace(names) for slope in expression.atoms(Slope)}
+    return expression.xreplace(slopes).xreplace(names)
+
+
+# --- numbers: the same functions on arrays, real or complex, accurate where they saturate -----------------------
+
+
+def _decay(a: Array) -> tuple[Array, Array]:
+    """(e^−|a|, a is negative): with |a| the analytic continuation of the real one, for complex steps."""
+    negative = a.real < 0
+    with np.errstate(under="ignore"):
+        return np.exp(np.where(negative, a, -a)), negative
+
+
+def numeric_sigmoid(a: Any) -> Array:
+    """σ(a), elementwise; correctly small for a → −∞, no overflow at any a."""
+    a = np.asarray(a)
+    if a.dtype.kind != "c":
+        from scipy.special import expit
+
+        with np.errstate(under="ignore"):
+            return np.asarray(expit(a))
+    e, negative = _decay(a)
+    return np.where(negative, e, 1.0) / (1.0 + e)
+
+
+def numeric_dsigmoid(a: Any) -> Array:
+    """σ′(a) = e^−|a| / (1 + e^−|a|)², elementwise."""
+    e, _ = _decay(np.asarray(a))
+    return e / (1.0 + e) ** 2
+
+
+def numeric_dtanh(a: Any) -> Array:
+    """tanh′(a) = (2e^−|a| / (1 + e^−2|a|))², elementwise; 0 only where 4e^−2|a| is below the smallest double."""
+    e, _ = _decay(np.asarray(a))
+    with np.errstate(under="ignore"):
+        return (2.0 * e / (1.0 + e * e)) ** 2
+
+
+def numeric_relu(a: Any) -> Array:
+    """max(a, 0), elementwise; on complex numbers by the sign of the real part."""
+    a = np.asarray(a)
+    return np.where(a.real > 0, a, np.zeros((), a.dtype))
+
+
+def numeric_positive(a: Any) -> Array:
+    """[a > 0] as 0 or 1 in the real dtype of a, elementwise."""
+    a = np.asarray(a)
+    return np.where(a.real > 0, np.ones((), a.real.dtype), np.zeros((), a.real.dtype))
+
+
+#: What generated code calls, by name.
+NUMPY_FORMS: Mapping[str, Callable[..., Array]] = {
+    "sigmoid": numeric_sigmoid,
+    "dsigmoid": numeric_dsigmoid,
+    "tanh": np.tanh,
+    "dtanh": numeric_dtanh,
+    "relu": numeric_relu,
+    "drelu": numeric_positive,
+    "positive": numeric_positive,
+}
+
+#: Names with a meaning in equations or generated code; nothing in a cell may be called so.
+RESERVED = frozenset(FUNCTIONS) | frozenset(NUMPY_FORMS) | {"state", "numpy", "initial", "hidden", "diag"}
+
+Definitions = Sequence[tuple[sp.Symbol, sp.Expr]]
+
+
+def compiled(
+    name: str, arguments: Sequence[sp.Symbol], results: Sequence[sp.Expr], definitions: Definitions | None = None
+) -> tuple[Callable[..., tuple[Array, ...]], str]:
+    """A vectorised NumPy function of ``arguments`` that returns ``results``, and its source text.
+
+    ``definitions`` are named lines to compute on the way, in order; without them common subexpressions are
+    found by SymPy and named s0, s1, ….
+    """
+    if definitions is None:
+        taken = {symbol.name for symbol in arguments}
+        fresh = (sp.Symbol(f"s{k}", real=True) for k in range(10**6) if f"s{k}" not in taken)
+
+        def shared(expressions: Sequence[sp.Expr]) -> tuple[Any, Any]:
+            return sp.cse(expressions, symbols=fresh, order="none", list=False)
+    else:
+
+        def shared(expressions: Sequence[sp.Expr]) -> tuple[Any, Any]:
+            return list(definitions), expressions
+
+    function = lambdify(
+        list(arguments), tuple(results), modules=[dict(NUMPY_FORMS), "numpy"], cse=shared, docstring_limit=0
+    )
+    source = inspect.getsource(function).replace("_lambdifygenerated", name).rstrip()
+    return function, source
