@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "lstm_sym.cells": ("LSTM", "RNN"),
     "lstm_sym.cell": ("Cell", "CellError"),
+    "lstm_sym.kernels": ("Kernel",),
+    "lstm_sym.flow": ("run", "gradient_norms", "singular_spectrum", "lyapunov_spectrum"),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

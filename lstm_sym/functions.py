@@ -260,26 +260,17 @@ Definitions = Sequence[tuple[sp.Symbol, sp.Expr]]
 
 
 def compiled(
-    name: str, arguments: Sequence[sp.Symbol], results: Sequence[sp.Expr], definitions: Definitions | None = None
+    name: str, arguments: Sequence[str], definitions: Definitions, results: Sequence[sp.Symbol]
 ) -> tuple[Callable[..., tuple[Array, ...]], str]:
-    """A vectorised NumPy function of ``arguments`` that returns ``results``, and its source text.
+    """A vectorised NumPy function of ``arguments`` that computes ``definitions`` in order and returns ``results``.
 
-    ``definitions`` are named lines to compute on the way, in order; without them common subexpressions are
-    found by SymPy and named s0, s1, ….
+    Returns the function and its source text; the definitions are the lines of its body.
     """
-    if definitions is None:
-        taken = {symbol.name for symbol in arguments}
-        fresh = (sp.Symbol(f"s{k}", real=True) for k in range(10**6) if f"s{k}" not in taken)
-
-        def shared(expressions: Sequence[sp.Expr]) -> tuple[Any, Any]:
-            return sp.cse(expressions, symbols=fresh, order="none", list=False)
-    else:
-
-        def shared(expressions: Sequence[sp.Expr]) -> tuple[Any, Any]:
-            return list(definitions), expressions
-
     function = lambdify(
-        list(arguments), tuple(results), modules=[dict(NUMPY_FORMS), "numpy"], cse=shared, docstring_limit=0
+        [sp.Symbol(argument, real=True) for argument in arguments],
+        tuple(results),
+        modules=[dict(NUMPY_FORMS), "numpy"],
+        cse=lambda expressions: (list(definitions), expressions),
+        docstring_limit=0,
     )
-    source = inspect.getsource(function).replace("_lambdifygenerated", name).rstrip()
-    return function, source
+    return function, inspect.getsource(function).replace("_lambdifygenerated", name).rstrip()

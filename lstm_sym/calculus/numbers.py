@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +22,24 @@ class Coefficients:
     """The distinct diagonals of some terms as one vectorised NumPy function.
 
     ``arguments`` are the vectors that it needs; calling it with their values gives each diagonal's numbers.
+    ``names`` says how each diagonal is called in ``source``.
     """
 
     def __init__(self, name: str, terms: Iterable[Term]) -> None:
         distinct = dict.fromkeys(diagonal for term in terms for diagonal in term.diagonals)
         self._constants = {d: float(d) for d in distinct if d.is_number}
         self._diagonals = [d for d in distinct if not d.is_number]
-        symbols = {symbol for diagonal in self._diagonals for symbol in diagonal.free_symbols}
-        self.arguments = tuple(sorted(symbol.name for symbol in symbols))
-        symbols_in_order = sorted(symbols, key=lambda symbol: str(symbol.name))
-        self._function, self.source = compiled(name, symbols_in_order, self._diagonals)
+        self.arguments = tuple(sorted({s.name for diagonal in self._diagonals for s in diagonal.free_symbols}))
+        shared, reduced = sp.cse(self._diagonals, symbols=self._fresh("s"), order="none", list=False)
+        results = [symbol for symbol, _ in zip(self._fresh("d"), self._diagonals, strict=False)]
+        definitions = [*shared, *zip(results, reduced, strict=True)]
+        self.names = {d: symbol.name for d, symbol in zip(self._diagonals, results, strict=True)}
+        self._function, self.source = compiled(name, self.arguments, definitions, results)
+
+    def _fresh(self, letter: str) -> Iterator[sp.Symbol]:
+        """letter0, letter1, …, but no argument's name."""
+        names = (f"{letter}{k}" for k in count())
+        return (sp.Symbol(name, real=True) for name in names if name not in self.arguments)
 
     def __call__(self, values: Mapping[str, Array]) -> dict[sp.Expr, Array | float]:
         numbers = self._function(*(values[name] for name in self.arguments))

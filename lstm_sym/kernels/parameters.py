@@ -1,0 +1,156 @@
+"""Parameters of a cell as arrays: checked, drawn at random, and packed for the kernels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lstm_sym.cell import Affine, Cell
+from lstm_sym.checks import finite, size, unknown_name
+from lstm_sym.functions import Array
+from lstm_sym.kernels.schedule import ancestors
+
+
+class Parameters(Mapping[str, Array]):
+    """Checked parameters of one cell: a read-only mapping from names to read-only arrays of one dtype.
+
+    ``sizes`` gives the length behind every size name. Made by ``Kernel`` from any mapping of arrays.
+    """
+
+    def __init__(self, cell: Cell, given: Mapping[str, Any]) -> None:
+        if not isinstance(given, Mapping):
+            raise TypeError(f"parameters is a {type(given).__name__}: expected a dict of arrays by name.")
+        arrays = _checked(cell, given)
+        self.sizes = _sizes(cell, arrays)
+        self.dtype = np.result_type(*arrays.values())
+        self._arrays: dict[str, Array] = {}
+        for name in cell.parameters:
+            if name in arrays:
+                array = np.array(arrays[name], dtype=self.dtype, order="C")
+                array.flags.writeable = False
+                self._arrays[name] = array
+        self.has_outputs = all(name in arrays for name in cell.parameters)
+        self._stacks: dict[tuple[str, tuple[str, ...]], Array] = {}
+        self._log_determinants: dict[str, float] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name in self._arrays:
+            return self._arrays[name]
+        raise unknown_name("parameter", name, self._arrays)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {'×'.join(map(str, array.shape))}" for name, array in self._arrays.items())
+        return f"Parameters({shapes}; {self.dtype})"
+
+    def stacked(self, names: Sequence[str]) -> Array:
+        """The named matrices (or vectors) on top of each other, matrices transposed: (columns, Σ rows)."""
+        key = ("stack", tuple(names))
+        if key not in self._stacks:
+            self._stacks[key] = np.ascontiguousarray(np.concatenate([self[name] for name in names]).T)
+        return self._stacks[key]
+
+    def log_determinant(self, name: str) -> float:
+        """log|det| of a square matrix; −inf if it is exactly singular."""
+        if name not in self._log_determinants:
+            matrix = np.asarray(self[name], dtype=np.result_type(self.dtype, np.float64))
+            self._log_determinants[name] = float(np.linalg.slogdet(matrix)[1])
+        return self._log_determinants[name]
+
+
+def state_parameters(cell: Cell) -> tuple[str, ...]:
+    """The parameters without which no state can be computed: all but an output layer's."""
+    nodes = ancestors(cell, cell.states)
+    needed: set[str] = set()
+    for node in nodes:
+        needed.update((*(weight for weight, _ in node.products), *node.biases) if isinstance(node, Affine) else node.reads)
+    return tuple(name for name in cell.parameters if name in needed)
+
+
+def _checked(cell: Cell, given: Mapping[str, Any]) -> dict[str, Array]:
+    """Names known, nothing missing, finite, the right number of axes."""
+    for name in given:
+        if name not in cell.parameters:
+            raise unknown_name(f"parameter of {cell.name}", name, cell.parameters)
+    required = state_parameters(cell)
+    optional = [name for name in cell.parameters if name not in required]
+    wanted = (*required, *optional) if any(name in given for name in optional) else required
+    if missing := [name for name in wanted if name not in given]:
+        raise ValueError(f"parameters lack {', '.join(missing)}: {cell.name} needs {', '.join(wanted)}.")
+    arrays = {name: finite(name, given[name]) for name in wanted}
+    for name, array in arrays.items():
+        axes = ("rows", "columns") if name in cell.weights else ("entries",)
+        if array.ndim != len(axes):
+            raise ValueError(f"{name} has shape {array.shape}: expected {len(axes)} axes, ({', '.join(axes)}).")
+        if 0 in array.shape:
+            raise ValueError(f"{name} has shape {array.shape}: expected at least one {' and one '.join(axes)}.")
+    return arrays
+
+
+def axis_sizes(cell: Cell, name: str) -> tuple[str, ...]:
+    """The size names of a parameter's axes."""
+    weight = cell.weights.get(name)
+    return (weight.rows, weight.columns) if weight else (cell.sizes[name],)
+
+
+def _sizes(cell: Cell, arrays: Mapping[str, Array]) -> dict[str, int]:
+    """The length behind every size name: what most parameters say; those that say otherwise are refused."""
+    votes: dict[str, Counter[int]] = {}
+    for name, array in arrays.items():
+        for axis, length in zip(axis_sizes(cell, name), array.shape, strict=True):
+            votes.setdefault(axis, Counter())[length] += 1
+    sizes = {axis: counter.most_common(1)[0][0] for axis, counter in votes.items()}
+    for name, array in arrays.items():
+        axes = axis_sizes(cell, name)
+        expected = tuple(sizes[axis] for axis in axes)
+        if array.shape != expected:
+            raise ValueError(f"{name} has shape {array.shape}: expected {expected}, ({', '.join(axes)}).")
+    return sizes
+
+
+def draw(
+    cell: Cell,
+    sizes: Mapping[str, int | None],
+    rng: np.random.Generator | int | None,
+    gain: float,
+    dtype: Any,
+    given: Mapping[str, Any],
+) -> dict[str, Array]:
+    """Random weights, zero biases, and what is given by name; see ``Kernel.parameters``."""
+    lengths = {name: size(name, length) for name, length in sizes.items() if length is not None}
+    generator = np.random.default_rng(rng)
+    gain = float(finite("gain", gain))
+    inputs = {cell.sizes[name] for name in cell.inputs}
+    for name in given:
+        if name not in cell.parameters:
+            raise unknown_name(f"parameter of {cell.name}", name, cell.parameters)
+    drawn: dict[str, Array] = {}
+    for name in cell.parameters:
+        axes = axis_sizes(cell, name)
+        if any(axis not in lengths for axis in axes):
+            continue
+        shape = tuple(lengths[axis] for axis in axes)
+        if name in cell.weights:
+            scale = (1.0 if axes[1] in inputs else gain) / np.sqrt(shape[1])
+            values = scale * generator.standard_normal(shape)
+        else:
+            values = np.zeros(shape)
+        drawn[name] = _override(name, values, given, axes).astype(dtype)
+    return drawn
+
+
+def _override(name: str, values: Array, given: Mapping[str, Any], axes: tuple[str, ...]) -> Array:
+    if name not in given:
+        return values
+    array = finite(name, given[name])
+    if array.ndim and array.shape != values.shape:
+        raise ValueError(f"{name} has shape {array.shape}: expected a number or {values.shape}, ({', '.join(axes)}).")
+    return np.broadcast_to(array, values.shape)
