@@ -18,12 +18,39 @@ __version__ = "0.1.0"
 _HOMES = {
     "lstm_sym.cells": ("LSTM", "RNN"),
     "lstm_sym.cell": ("Cell", "CellError"),
+    "lstm_sym.typeset": ("latex", "sheet"),
     "lstm_sym.kernels": ("Kernel",),
     "lstm_sym.flow": ("run", "gradient_norms", "singular_spectrum", "lyapunov_spectrum"),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-__all__ = sorted(_HOME)
+__all__ = [
+    "LSTM",
+    "RNN",
+    "Cell",
+    "CellError",
+    "Kernel",
+    "VerificationError",
+    "gradient_norms",
+    "horizon_product",
+    "jacobian",
+    "latex",
+    "log_determinant",
+    "lyapunov_spectrum",
+    "run",
+    "sheet",
+    "singular_spectrum",
+    "verify",
+]
+
+if TYPE_CHECKING:
+    from lstm_sym.calculus import VerificationError, horizon_product, jacobian, log_determinant, verify
+    from lstm_sym.cell import Cell, CellError
+    from lstm_sym.cells import LSTM, RNN
+    from lstm_sym.flow import gradient_norms, lyapunov_spectrum, run, singular_spectrum
+    from lstm_sym.kernels import Kernel
+    from lstm_sym.typeset import latex, sheet
+
 
 def __getattr__(name: str) -> Any:
     """Public names load their module when first asked for, so that importing the package costs nothing."""

@@ -171,7 +171,7 @@ def identity(a: sp.Expr) -> sp.Expr:
 
 
 for _activation in (sigmoid, tanh, relu):
-    _activation.slope.of = _activation  # type: ignore[attr-defined]
+    _activation.slope.of = _activation
 
 #: The functions that an equation may call, by name.
 FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {

@@ -15,8 +15,7 @@ import sympy as sp
 from lstm_sym.functions import Slope, positive
 
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi"
-    " omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
 )
 _LAG = re.compile(r"(?P<base>.+)_prev(?P<lag>\d*)")
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -65,11 +64,11 @@ def latex_timeless(name: str) -> str:
     return _subscripted(*_latex_parts(name))
 
 
-def latex_at_time(name: str) -> str:
-    """LaTeX of a name with its time: c_{t-1}, a_{f,t}."""
+def latex_at_time(name: str, now: str = "t") -> str:
+    """LaTeX of a name with its time: c_{t-1}, a_{f,t}; ``now`` is the time of lag 0, "t" or "T-k"."""
     base, lag = lag_of(name)
     letter, subscript = _latex_parts(base)
-    time = f"t-{lag}" if lag else "t"
+    time = f"{now}-{lag}" if lag else now
     return _subscripted(letter, f"{subscript},{time}" if subscript else time)
 
 
@@ -189,7 +188,8 @@ def _sum(expression: sp.Expr, style: Style) -> str:
 
 def _product(expression: sp.Expr, style: Style) -> str:
     coefficient, rest = expression.as_coeff_Mul()
-    above, below = [], []
+    above: list[sp.Expr] = []
+    below: list[sp.Expr] = []
     for factor in sp.Mul.make_args(rest):
         inverse = factor.is_Pow and factor.exp.is_number and factor.exp.is_negative
         (below if inverse else above).append(1 / factor if inverse else factor)

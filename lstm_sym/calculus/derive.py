@@ -44,7 +44,9 @@ def accumulate(cell: Cell, wrt: str, held: frozenset[str] = frozenset()) -> dict
 def _node_terms(cell: Cell, node: Node, found: dict[str, Terms]) -> list[Term]:
     """The chain rule at one node."""
     if isinstance(node, Affine):
-        terms = [Term((sp.S.One, sp.S.One), (cell.weights[w],)) @ t for w, v in node.products for t in found.get(v, ())]
+        terms = [
+            Term((sp.S.One, sp.S.One), (cell.weights[w],)) @ t for w, v in node.products for t in found.get(v, ())
+        ]
         return terms + [t for bias in node.biases for t in found.get(bias, ())]
     local = local_derivatives(node)
     return [Term((slope,)) @ term for name, slope in local.items() for term in found.get(name, ())]
@@ -78,7 +80,13 @@ def resolve_wrt(cell: Cell, wrt: object) -> str:
     raise unknown_name(
         f"quantity of {cell.name} to differentiate with respect to",
         name,
-        ("state", *cell.states, *cell.inputs, *(n for n in cell.node if n not in cell.states), *cell.vector_parameters),
+        (
+            "state",
+            *cell.states,
+            *cell.inputs,
+            *(n for n in cell.node if n not in cell.states),
+            *cell.vector_parameters,
+        ),
     )
 
 
@@ -117,8 +125,11 @@ def jacobian(cell: Cell, of: Any, wrt: Any, path: str = "partial") -> Jacobian |
         raise unknown_name("path", path, PATHS)
     rows = cell.states if _name(of) == "state" else (of,)
     columns = cell.states if _name(wrt) == "state" else (wrt,)
-    blocks = {(_name(r), _name(c)): _single(cell, resolve_of(cell, r), resolve_wrt(cell, c), path)
-              for r in rows for c in columns}
+    blocks = {
+        (_name(r), _name(c)): _single(cell, resolve_of(cell, r), resolve_wrt(cell, c), path)
+        for r in rows
+        for c in columns
+    }
     if "state" in (_name(of), _name(wrt)):
         return JacobianTable(cell, tuple(map(_name, rows)), tuple(map(_name, columns)), path, blocks)
     (value,) = blocks.values()

@@ -60,14 +60,18 @@ def log_determinant(cell: Cell) -> LogDeterminant | None:
             if terms:
                 reduced[row, column] = terms
     pivots = _triangular_pivots(reduced, cell.states)
-    if pivots is None or any(len(reduced[pivot]) > 1 or not _square(cell, reduced[pivot][0], pivot) for pivot in pivots):
+    if pivots is None or any(
+        len(reduced[pivot]) > 1 or not _square(cell, reduced[pivot][0], pivot) for pivot in pivots
+    ):
         return None
     factors = [reduced[pivot][0] for pivot in pivots]
     diagonals = tuple(d for factor in factors for d in factor.diagonals if d != 1)
     return LogDeterminant(cell, diagonals, tuple(weight.name for factor in factors for weight in factor.weights))
 
 
-def _triangular_pivots(blocks: dict[tuple[str, str], Terms], states: tuple[str, ...]) -> list[tuple[str, str]] | None:
+def _triangular_pivots(
+    blocks: dict[tuple[str, str], Terms], states: tuple[str, ...]
+) -> list[tuple[str, str]] | None:
     """The diagonal blocks of the triangular order, found by taking rows with a single block, one after another."""
     rows, columns, pivots = list(states), list(states), []
     while rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import sympy as sp
 from sympy.matrices.expressions.hadamard import HadamardPower, HadamardProduct
@@ -18,7 +18,7 @@ from lstm_sym.notation import lag_of, lagged
 if TYPE_CHECKING:
     from lstm_sym.calculus.values import Jacobian
 
-Size = int | sp.Expr
+Size: TypeAlias = "int | sp.Expr"
 
 
 def shifted(cell: Cell, expression: sp.Expr, steps: int = 1) -> sp.Expr:
@@ -61,7 +61,9 @@ def _matrix_expression(cell: Cell, term: Term, sizes: Mapping[str, Size], shape:
     for place, (diagonal, space) in enumerate(zip(term.diagonals, spaces, strict=True)):
         size = sizes[space]
         if diagonal != 1 or not term.weights:
-            factors.append(sp.Identity(size) if diagonal == 1 else sp.DiagMatrix(_vector_expression(diagonal, size)))
+            factors.append(
+                sp.Identity(size) if diagonal == 1 else sp.DiagMatrix(_vector_expression(diagonal, size))
+            )
         if place < len(term.weights):
             weight = term.weights[place]
             rows, columns = (weight.columns, weight.rows) if weight.transposed else (weight.rows, weight.columns)

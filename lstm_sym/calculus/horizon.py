@@ -41,14 +41,45 @@ class HorizonProduct:
         return {state: jacobian(self.cell, state, self.cell[self.wrt]) for state in others}
 
     def latex(self) -> str:
-        """The whole equation in LaTeX."""
-        return text.latex_product(self)
+        r"""The whole equation in LaTeX: \frac{\partial h_T}{\partial h_{T-k}} = \prod_{t=T}^{T-k+1} …."""
+        d = r"\mathrm{d}" if self.path == "total" else r"\partial"
+        left = rf"\frac{{{d} {self._at_time(self.of, 'T')}}}{{{d} {self._at_time(self.wrt, '{T-k}')}}}"
+        if self.path == "direct":
+            left = rf"\left.{left}\right|_{{\mathrm{{direct}}}}"
+        inner = f"{self._letter}_t" if isinstance(self.factor, JacobianTable) else text.latex_sum(self.factor)
+        inner = rf"\bigl({inner}\bigr)" if " + " in inner else inner
+        whole = r"\prod_{t=T}^{T-k+1} " + inner
+        block = rf"\Bigl[{whole}\Bigr]"
+        right = f"{block}_{{{self.of}{self.wrt}}}" if self.is_block else whole
+        for state, effect in self.same_step.items():
+            earlier = text.latex_sum(effect, now="T-k")
+            right += rf" + {block}_{{{self.of}{state}}}\, {earlier}"
+        return f"{left} = {right}"
+
+    @property
+    def _letter(self) -> str:
+        return "D" if self.path == "direct" else "J"
+
+    def _at_time(self, name: str, time: str) -> str:
+        if name != "state":
+            return f"{name}_{time}"
+        return "(" + ", ".join(f"{state}_{time}" for state in self.cell.states) + ")"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
-        return text.unicode_product(self)
+        d = "d" if self.path == "total" else "∂"
+        left = f"{d}{self._at_time(self.of, 'T')}/{d}{self._at_time(self.wrt, '{T−k}')}"
+        left += "|direct" if self.path == "direct" else ""
+        inner = self._letter if isinstance(self.factor, JacobianTable) else text.unicode_sum(self.factor)
+        inner = f"({inner})" if " + " in inner else inner
+        right = f"[∏ {inner}]_{self.of}{self.wrt}" if self.is_block else f"∏ {inner}"
+        for state, effect in self.same_step.items():
+            right += f" + [∏ {inner}]_{self.of}{state}·({text.unicode_sum(effect)})_{{T−k}}"
+        where = "   over t = T, …, T−k+1, latest leftmost"
+        table = f", {inner} =\n{self.factor}" if isinstance(self.factor, JacobianTable) else ""
+        return f"{left} = {right}{where}{table}"
 
     __repr__ = __str__
 
@@ -81,4 +112,3 @@ def horizon_product(cell: Cell, of: str, wrt: str, path: str = "full") -> Horizo
     table = jacobian(cell, "state", "state", path=direct)
     closed = of == wrt != "state" and all(table[of, state].is_zero for state in cell.states if state != of)
     return HorizonProduct(cell, of, wrt, path, table[of, of] if closed else table)
-

@@ -42,6 +42,7 @@ class Coefficients:
         return (sp.Symbol(name, real=True) for name in names if name not in self.arguments)
 
     def __call__(self, values: Mapping[str, Array]) -> dict[sp.Expr, Array | float]:
+        """Every diagonal's numbers, (..., n); constants are scalars."""
         numbers = self._function(*(values[name] for name in self.arguments))
         return {**self._constants, **dict(zip(self._diagonals, numbers, strict=True))}
 
@@ -70,11 +71,12 @@ def _matrix(term: Term, place: int, weights: Mapping[str, Array]) -> Array:
 def _row_products(
     terms: Sequence[Term], numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array], shape: tuple[int, ...]
 ) -> Array:
-    *batch, rows, columns = shape
+    *batch, rows, _ = shape
     left = [np.broadcast_to(numbers[term.diagonals[0]], (*batch, rows)) for term in terms]
     coefficients = np.stack(left).reshape(len(terms), -1, rows).transpose(2, 1, 0)
     matrices = np.stack([_matrix(term, 0, weights) for term in terms], axis=1)
-    return np.moveaxis(coefficients @ matrices, 0, 1).reshape(shape)
+    products: Array = coefficients @ matrices
+    return np.moveaxis(products, 0, 1).reshape(shape)
 
 
 def _chain(term: Term, numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array]) -> Array:
@@ -117,7 +119,9 @@ def _shape(
             lengths = {weight.rows: value.shape[0], weight.columns: value.shape[1]}
         else:
             base = name if name in jacobian.cell.sizes else name.split("_prev")[0]
-            lengths = {jacobian.cell.sizes[base]: value.shape[-1]} if base in jacobian.cell.sizes and value.ndim else {}
+            lengths = (
+                {jacobian.cell.sizes[base]: value.shape[-1]} if base in jacobian.cell.sizes and value.ndim else {}
+            )
         for size, length in lengths.items():
             if sizes.setdefault(size, length) != length:
                 raise ValueError(f"{name} has {size} size {length}, another value has {sizes[size]}.")

@@ -9,7 +9,7 @@ inputs and outputs have sizes of their own, since a wrong transpose passes where
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -59,9 +59,7 @@ class Proof:
     __repr__ = __str__
 
 
-def verify(
-    cell: Cell, claims: Iterable[Jacobian] | None = None, sizes: Iterable[int] = (2, 3)
-) -> Proof:
+def verify(cell: Cell, claims: Iterable[Jacobian] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
     """Prove Jacobians of ``cell`` exact, or fail loudly.
 
     Args:
@@ -150,7 +148,7 @@ def _activations(cell: Cell) -> list[type[Activation]]:
 def _prove_slope(activation: type[Activation]) -> str:
     """The slope's three forms agree with the derivative of the activation's exponential form."""
     a, e, v = sp.Symbol("a", real=True), sp.Symbol("e", positive=True), sp.Symbol("v", real=True)
-    value, slope = activation.closed_form(a), activation.slope.closed_form(a)  # type: ignore[attr-defined]
+    value, slope = activation.closed_form(a), activation.slope.closed_form(a)
     if activation.__name__ == "relu":  # no exponentials: two half-lines
         for half, expected in ((sp.Symbol("p", positive=True), 1), (sp.Symbol("q", negative=True), 0)):
             if sp.diff(value, a).subs(a, half) != expected:
@@ -171,7 +169,9 @@ def _prove_determinant(cell: Cell) -> str:
     written = WrittenOut(cell, 2)
     table = [[written.jacobian(r, lagged(c), "partial") for c in cell.states] for r in cell.states]
     matrix = sp.Matrix.vstack(*(sp.Matrix.hstack(*row) for row in table))
-    domain, (product, *entries) = sp.construct_domain([written.determinant_factors(closed), *matrix], composite=True)
+    domain, (product, *entries) = sp.construct_domain(
+        [written.determinant_factors(closed), *matrix], composite=True
+    )
     size = matrix.shape[0]
     rows = [entries[k : k + size] for k in range(0, size * size, size)]
     determinant = DomainMatrix(rows, (size, size), domain).charpoly()[-1]

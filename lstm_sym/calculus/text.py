@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell, Weight
-from lstm_sym.notation import LATEX, derivation_style, latex_at_time, latex_timeless, scalar, unicode_at_time, with_parameters
+from lstm_sym.notation import (
+    LATEX,
+    derivation_style,
+    latex_at_time,
+    latex_timeless,
+    scalar,
+    unicode_at_time,
+    with_parameters,
+)
 
 if TYPE_CHECKING:
-    from lstm_sym.calculus.horizon import HorizonProduct
     from lstm_sym.calculus.tables import JacobianTable
     from lstm_sym.calculus.values import Jacobian
 
@@ -21,11 +29,13 @@ def unicode_term(cell: Cell, term: Term) -> str:
     return "·".join(_without_ones(term, factors, [w.name + "ᵀ" * w.transposed for w in term.weights], "I"))
 
 
-def latex_term(cell: Cell, term: Term) -> str:
-    r"""\operatorname{diag}(c_{t-1} \odot f_t \odot (1 - f_t))\, W_{hf}."""
-    style = with_parameters(LATEX, cell.vector_parameters, latex_timeless)
+def latex_term(cell: Cell, term: Term, now: str = "t") -> str:
+    r"""\operatorname{diag}(c_{t-1} \odot f_t \odot (1 - f_t))\, W_{hf}, with ``now`` as the step's time."""
+    timed = replace(LATEX, symbol=lambda name: latex_at_time(name, now))
+    style = with_parameters(timed, cell.vector_parameters, latex_timeless)
     factors = [
-        rf"\operatorname{{diag}}({scalar(d, style)})" if not d.is_Number else scalar(d, style) for d in term.diagonals
+        rf"\operatorname{{diag}}({scalar(d, style)})" if not d.is_Number else scalar(d, style)
+        for d in term.diagonals
     ]
     return r"\, ".join(_without_ones(term, factors, [_latex_weight(w) for w in term.weights], "I"))
 
@@ -52,9 +62,15 @@ def unicode_sum(jacobian: Jacobian) -> str:
     return " + ".join(unicode_term(jacobian.cell, term) for term in jacobian) or "0"
 
 
-def latex_sum(jacobian: Jacobian) -> str:
+def latex_sum(jacobian: Jacobian, now: str = "t") -> str:
     """The terms joined by +, or 0."""
-    return " + ".join(latex_term(jacobian.cell, term) for term in jacobian) or "0"
+    return " + ".join(latex_term(jacobian.cell, term, now) for term in jacobian) or "0"
+
+
+def latex_lines(jacobian: Jacobian) -> list[str]:
+    """The equation in lines for an ``align``: one term a line, the relation sign aligned."""
+    terms = [latex_term(jacobian.cell, term) for term in jacobian] or ["0"]
+    return [f"{latex_name(jacobian)} &= {terms[0]}", *(rf"&\quad + {term}" for term in terms[1:])]
 
 
 def latex_name(jacobian: Jacobian) -> str:
@@ -126,53 +142,3 @@ def latex_table_name(table: JacobianTable) -> str:
     if table.path == "direct":
         fraction = rf"\left.{fraction}\right|_{{\mathrm{{direct}}}}"
     return rf"{fraction}^{{\top}}" if first.transposed else fraction
-
-
-# --- products over a horizon ------------------------------------------------------------------------------------
-
-
-def unicode_product(formula: HorizonProduct) -> str:
-    """∂h_T/∂h_{T−k} = ∏ diag(1−h′²)·W_hh."""
-    d = "d" if formula.path == "total" else "∂"
-    left = f"{d}{_state_words(formula, formula.of, 'T')}/{d}{_state_words(formula, formula.wrt, '{T−k}')}"
-    left += "|direct" if formula.path == "direct" else ""
-    table = not hasattr(formula.factor, "terms")
-    inner = ("D" if formula.path == "direct" else "J") if table else unicode_sum(formula.factor)
-    inner = f"({inner})" if " + " in inner else inner
-    right = f"[∏ {inner}]_{formula.of}{formula.wrt}" if formula.is_block else f"∏ {inner}"
-    for state, effect in formula.same_step.items():
-        right += f" + [∏ {inner}]_{formula.of}{state}·{_at(unicode_sum(effect), '{T−k}')}"
-    where = "   over t = T, …, T−k+1, latest leftmost"
-    if table:
-        where += f", {inner} =\n{formula.factor}"
-    return f"{left} = {right}{where}"
-
-
-def _at(word: str, time: str) -> str:
-    return f"({word})_{time}"
-
-
-def _state_words(formula: HorizonProduct, name: str, time: str) -> str:
-    if name != "state":
-        return f"{name}_{time}"
-    return "(" + ", ".join(f"{state}_{time}" for state in formula.cell.states) + ")"
-
-
-def latex_product(formula: HorizonProduct) -> str:
-    r"""\frac{\partial h_T}{\partial h_{T-k}} = \prod_{t=T}^{T-k+1} …, the latest step leftmost."""
-    d = r"\mathrm{d}" if formula.path == "total" else r"\partial"
-    above = _state_words(formula, formula.of, "T")
-    below = _state_words(formula, formula.wrt, "{T-k}")
-    left = rf"\frac{{{d} {above}}}{{{d} {below}}}"
-    if formula.path == "direct":
-        left = rf"\left.{left}\right|_{{\mathrm{{direct}}}}"
-    sign = r"\prod_{t=T}^{T-k+1} "
-    table = not hasattr(formula.factor, "terms")
-    inner = ("D_t" if formula.path == "direct" else "J_t") if table else latex_sum(formula.factor)
-    inner = rf"\bigl({inner}\bigr)" if " + " in inner else inner
-    block = rf"\Bigl[{sign}{inner}\Bigr]"
-    right = f"{block}_{{{formula.of}{formula.wrt}}}" if formula.is_block else sign + inner
-    for state, effect in formula.same_step.items():
-        moved = latex_sum(effect).replace("_t", "_{T-k}").replace("{t-1}", "{T-k-1}").replace(",t}", ",T-k}")
-        right += rf" + {block}_{{{formula.of}{state}}}\, {moved}"
-    return f"{left} = {right}"

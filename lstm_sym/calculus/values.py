@@ -75,7 +75,9 @@ class Jacobian:
             if not isinstance(value, (int, float, np.number, sp.Expr)):
                 raise TypeError(f"{code} = {value!r}: expected a number or a SymPy expression.")
             replacement[explicit.vector(self.cell, code)] = sp.sympify(value)
-        terms = merged((term.map(lambda d: d.xreplace(replacement)) for term in self.readable), self.cell.parameters)
+        terms = merged(
+            (term.map(lambda d: d.xreplace(replacement)) for term in self.readable), self.cell.parameters
+        )
         return replace(self, terms=terms)
 
     def evaluate(self, values: Mapping[str, Any] | None = None, **named: Any) -> Array:
@@ -100,7 +102,7 @@ class Jacobian:
         return explicit.to_sympy(self, {size: sizes.get(size, n) for size in self.cell.sizes.values()})
 
     def latex(self, equation: bool = False) -> str:
-        r"""LaTeX of the right-hand side, or of the whole equation \frac{∂c_t}{∂h_{t-1}} = ….""" 
+        r"""LaTeX of the right-hand side, or of the whole equation \frac{∂c_t}{∂h_{t-1}} = …."""
         right = text.latex_sum(self)
         return f"{text.latex_name(self)} = {right}" if equation else right
 

@@ -41,7 +41,7 @@ class WrittenOut:
         return sp.Matrix(*shape, lambda j, k: sp.Symbol(f"{name}[{j},{k}]", real=True))
 
     def forward(self, leaf: str, path: str) -> dict[str, Units]:
-        """Every vector as explicit expressions, ``leaf`` kept free; for "total", the step before is written out too."""
+        """Every vector as explicit expressions, ``leaf`` kept free; "total" writes out the step before, too."""
         if (leaf, path) not in self._forward:
             values: dict[str, Units] = {name: self.leaves(name) for name in self.cell.vector_parameters}
             values |= {name: self.leaves(name) for name in (*self.cell.inputs, *map(lagged, self.cell.states))}
@@ -60,7 +60,7 @@ class WrittenOut:
         inner: dict[str, Units] = {own: self.leaves(leaf)}
         for node in self.cell.nodes:
             if node.name != own and any(name in inner for name in node.reads):
-                older = {name: inner.get(name, None) or self._older(name, values) for name in self._reads(node)}
+                older = {name: inner.get(name) or self._older(name, values) for name in self._reads(node)}
                 inner[node.name] = self._node(node, older)
         return {lagged(name): units for name, units in inner.items()}
 

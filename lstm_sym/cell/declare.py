@@ -119,8 +119,10 @@ class Cell:
             read = LineReader(self.name, line, tuple(known), self._vectors, self.choices).read()
             for node in read:
                 if node.name in known or node.name in self._vectors:
-                    raise CellError(f"{self.name}, line {line.number}: {node.name!r} is the name of this line's"
-                                    f" pre-activation and may not be defined by hand.")
+                    raise CellError(
+                        f"{self.name}, line {line.number}: {node.name!r} is the name of this line's"
+                        f" pre-activation and may not be defined by hand."
+                    )
                 known.append(node.name)
             nodes += read
         self.nodes: tuple[Node, ...] = tuple(nodes)
@@ -131,11 +133,15 @@ class Cell:
 
     def _check_name(self, name: str) -> None:
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise CellError(f"{self.name}: {name[:60]!r} is not a name. Use letters, digits and _, no Python keyword.")
+            raise CellError(
+                f"{self.name}: {name[:60]!r} is not a name. Use letters, digits and _, no Python keyword."
+            )
         if not name.isascii():
             raise CellError(f"{self.name}: {name!r} is not ASCII. Spell Greek letters out: alpha.")
         if name in RESERVED or name.startswith("_"):
-            raise CellError(f"{self.name}: {name!r} has a meaning already. Choose another name, for example {name.strip('_')}_1.")
+            raise CellError(
+                f"{self.name}: {name!r} has a meaning already. Take another, for example {name.strip('_')}_1."
+            )
         if lag_of(name)[1]:
             raise CellError(f"{self.name}: {name!r}: the ending _prev is kept for the previous step's states.")
 
@@ -148,14 +154,16 @@ class Cell:
         defined = {node.name for node in self.nodes}
         read = {vector for node in self.nodes for vector in node.reads}
         if missing := [state for state in self.states if state not in defined]:
-            raise CellError(f"{self.name}: no equation updates the state {missing[0]!r}. Add a line '{missing[0]} = …'.")
+            raise CellError(
+                f"{self.name}: no equation updates the state {missing[0]!r}. Add a line '{missing[0]} = …'."
+            )
         if missing := [output for output in self.outputs if output not in defined]:
             raise CellError(f"{self.name}: no equation defines the output {missing[0]!r}.")
         needed = [*self.inputs, *(lagged(state) for state in self.states), *self._vectors]
         needed += [node.name for node in self.nodes if node.name not in (*self.states, *self.outputs)]
         if unused := [name for name in needed if name not in read]:
             raise CellError(
-                f"{self.name}: {unused[0]!r} is never used. Read it in an equation below its own, or list it in outputs=."
+                f"{self.name}: {unused[0]!r} is never used. Read it in an equation below its own or list it in outputs=."
             )
 
     def _check_parameters(self, known: list[str]) -> None:

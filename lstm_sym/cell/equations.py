@@ -103,7 +103,9 @@ class LineReader:
             case ast.BinOp(op=ast.Add()):
                 return self._add([self._visit(addend) for addend in _addends(tree)])
             case ast.BinOp(left=left, op=operator, right=right):
-                return self._elementwise(operator, self._scalar(self._visit(left)), self._scalar(self._visit(right)))
+                return self._elementwise(
+                    operator, self._scalar(self._visit(left)), self._scalar(self._visit(right))
+                )
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self._scalar(self._visit(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -127,7 +129,9 @@ class LineReader:
 
     def _matrix_product(self, left: ast.expr, right: ast.expr) -> _Sum:
         if not isinstance(left, ast.Name) or left.id in self.vectors or left.id in self.parameters:
-            raise self._error(f"{ast.unparse(left)!r} stands left of @, where the name of a weight matrix is expected.")
+            raise self._error(
+                f"{ast.unparse(left)!r} stands left of @, where the name of a weight matrix is expected."
+            )
         if not isinstance(right, ast.Name):
             raise self._error(
                 f"{left.id} @ {ast.unparse(right)}: give the vector a line of its own, q = {ast.unparse(right)},"

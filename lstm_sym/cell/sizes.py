@@ -27,7 +27,7 @@ class _Classes:
 def infer_sizes(
     cell: str, nodes: Iterable[Node], inputs: Sequence[str], states: Sequence[str], outputs: Sequence[str]
 ) -> dict[str, str]:
-    """Size name of every vector (parameters among them): "hidden", "inputs", "outputs", or after its first vector."""
+    """The name of every vector's size: "hidden", "inputs", "outputs", or after the first vector that has it."""
     classes = _Classes()
     for state in states:
         classes.union(state, lagged(state))

@@ -30,7 +30,7 @@ class _Writer:
     def _visit(self, tree: ast.expr) -> tuple[str, int]:
         match tree:
             case ast.Constant(value=number):
-                return f"{number}", _ATOM
+                return str(number), _ATOM
             case ast.Name(id=name):
                 return self._name(name), _ATOM
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -50,7 +50,9 @@ class _Writer:
             case ast.MatMult():
                 return self._at_least(_ATOM, left) + self._apply + self._at_least(_ATOM, right), _PRODUCT
             case ast.Mult():
-                return self._style.times.join((self._at_least(_PRODUCT, left), self._at_least(_PRODUCT, right))), _PRODUCT
+                return self._style.times.join(
+                    (self._at_least(_PRODUCT, left), self._at_least(_PRODUCT, right))
+                ), _PRODUCT
             case ast.Div() if self._style.latex:
                 return self._style.fraction(self._visit(left)[0], self._visit(right)[0]), _ATOM
             case ast.Div():

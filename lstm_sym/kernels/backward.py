@@ -57,7 +57,9 @@ def push_forward(nodes: Sequence[Node], parameters: Parameters, slopes: Slopes, 
         if isinstance(node, Affine):
             parts = [tangents[v] @ parameters[w].T for w, v in node.products if v in tangents]
         else:
-            parts = [slopes[node.name, v] * tangents[v] for v in node.reads if v in tangents and (node.name, v) in slopes]
+            parts = [
+                slopes[node.name, v] * tangents[v] for v in node.reads if v in tangents and (node.name, v) in slopes
+            ]
         if parts:
             tangents[node.name] = sum(parts[1:], parts[0])
 
@@ -99,7 +101,13 @@ class BackPropagation:
         self._state_slopes = LocalSlopes(self._recurrent)
 
     def gradient(
-        self, parameters: Parameters, inputs: Array, initial: Array, values: Values, seeds: Values, loss: float | None
+        self,
+        parameters: Parameters,
+        inputs: Array,
+        initial: Array,
+        values: Values,
+        seeds: Values,
+        loss: float | None,
     ) -> Gradient:
         """The gradient from ``seeds``, the loss's derivative by named vectors, each (T, ..., n)."""
         outputs = parameters.has_outputs
@@ -109,11 +117,13 @@ class BackPropagation:
             pull_back(self._rest, parameters, slopes, cotangents)
         carry = self._through_time(parameters, slopes, cotangents, values)
         by_name = self._by_parameter(parameters, slopes, values, cotangents)
-        drive = np.concatenate([self._of_input(parameters, name, cotangents, values) for name in self.cell.inputs], -1)
+        drive = np.concatenate(
+            [self._of_input(parameters, name, cotangents, values) for name in self.cell.inputs], -1
+        )
         return Gradient(loss, by_name, _sum_to(drive, inputs.shape), _sum_to(carry, initial.shape))
 
     def _through_time(self, parameters: Parameters, slopes: Slopes, cotangents: Values, values: Values) -> Array:
-        """The recursion: fills ``cotangents`` (T, ..., n) of all recurrent nodes, returns that of the initial state."""
+        """The recursion: fills ``cotangents`` (T, ..., n) of recurrent nodes, returns the initial state's."""
         entering_names = entering(self.cell)
         T = len(next(iter(values.values())))
         seeds = {name: cotangents.get(name) for name in (*(n.name for n in self._recurrent), *entering_names)}
@@ -173,7 +183,9 @@ def evaluated_loss(cell: Cell, loss: Loss | Mapping[str, Any], values: Values) -
     """(value, derivatives by named vector, each broadcast to that vector's shape), checked."""
     value, given = loss(values) if callable(loss) else (None, loss)
     if not isinstance(given, Mapping):
-        raise TypeError("a loss returns (value, {name: derivative}) with names of vectors, for example {'y': error}.")
+        raise TypeError(
+            "a loss returns (value, {name: derivative}) with names of vectors, for example {'y': error}."
+        )
     seeds: Values = {}
     for name, derivative in given.items():
         array = finite(f"the loss's derivative by {name}", derivative)

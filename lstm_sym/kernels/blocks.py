@@ -73,8 +73,12 @@ def jacobian_blocks(cell: Cell, of: str, wrt: str, path: str) -> Blocks:
     value = jacobian(cell, of, wrt, path)
     if isinstance(value, JacobianTable):
         terms = {place: block.terms for place, block in value.blocks.items()}
-        return _blocks(cell, value.rows, tuple(value[value.rows[0], c].wrt for c in value.columns), {
-            (row, value[row, column].wrt): block for (row, column), block in terms.items()})
+        return _blocks(
+            cell,
+            value.rows,
+            tuple(value[value.rows[0], c].wrt for c in value.columns),
+            {(row, value[row, column].wrt): block for (row, column), block in terms.items()},
+        )
     return _blocks(cell, (value.of,), (value.wrt,), {(value.of, value.wrt): value.terms})
 
 

@@ -27,8 +27,10 @@ def split(cell: Cell, names: Sequence[str], stacked: Array, sizes: Mapping[str, 
     return parts
 
 
-def apply_stage(cell: Cell, stage: Stage, parameters: Parameters, values: Values, drive: Array | None = None) -> None:
-    """Add the stage's vectors to ``values``; ``drive`` is what inputs and biases already contribute, (..., Σ rows)."""
+def apply_stage(
+    cell: Cell, stage: Stage, parameters: Parameters, values: Values, drive: Array | None = None
+) -> None:
+    """Add the stage's vectors to ``values``; ``drive`` (..., Σ rows) is what inputs and biases contribute."""
     if stage.affines:
         total = _preactivations(cell, stage, parameters, values, drive)
         values.update(split(cell, [node.name for node in stage.affines], total, parameters.sizes))
@@ -41,9 +43,7 @@ def _sources(stage: Stage) -> tuple[str, ...]:
     return tuple(dict.fromkeys(vector for node in stage.affines for vector in node.reads))
 
 
-def _preactivations(
-    cell: Cell, stage: Stage, parameters: Parameters, values: Values, drive: Array | None
-) -> Array:
+def _preactivations(cell: Cell, stage: Stage, parameters: Parameters, values: Values, drive: Array | None) -> Array:
     """Σ W v + b for all affine nodes of the stage side by side; one matrix product per vector where all read it."""
     total = drive
     for vector in _sources(stage):

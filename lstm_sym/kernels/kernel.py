@@ -11,13 +11,22 @@ from lstm_sym.calculus.determinants import log_determinant
 from lstm_sym.calculus.horizon import horizon_product
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.cell import Cell
-from lstm_sym.checks import finite, integer, unknown_name
+from lstm_sym.checks import finite, integer
 from lstm_sym.functions import Array
 from lstm_sym.kernels import forward, listing
-from lstm_sym.kernels.backward import BackPropagation, Gradient, LocalSlopes, Loss, evaluated_loss, pull_back, push_forward
+from lstm_sym.kernels.backward import (
+    BackPropagation,
+    Gradient,
+    LocalSlopes,
+    Loss,
+    evaluated_loss,
+    pull_back,
+    push_forward,
+)
 from lstm_sym.kernels.blocks import Blocks, jacobian_blocks, within_blocks
 from lstm_sym.kernels.parameters import Parameters, draw
 from lstm_sym.kernels.schedule import ancestors, entering, stages
+from lstm_sym.notation import lag_of
 
 
 class Kernel:
@@ -104,7 +113,7 @@ class Kernel:
     def prepare(
         self, parameters: Mapping[str, Any], inputs: Any, initial: Any = None
     ) -> tuple[Parameters, Array, Array]:
-        """Checked (parameters, inputs (T, ..., m), initial (..., S)); an integer T stands for T steps of zero input.
+        """Checked (parameters, inputs (T, ..., m), initial (..., S)); an integer T means T steps of zero input.
 
         ``initial`` defaults to zeros.
         """
@@ -178,8 +187,10 @@ class Kernel:
         ``ls.gradient_norms`` and ``ls.singular_spectrum``, or ``Jacobian.evaluate``.
         """
         if path == "total":
-            raise ValueError("path = 'total' needs the gates of the step before; a trajectory has them:"
-                             " use ls.singular_spectrum(..., path='total'), or ls.jacobian(...).evaluate(values).")
+            raise ValueError(
+                "path = 'total' needs the gates of the step before; a trajectory has them:"
+                " use ls.singular_spectrum(..., path='total'), or ls.jacobian(...).evaluate(values)."
+            )
         key = (of, wrt, path)
         if key not in self._blocks:
             self._blocks[key] = jacobian_blocks(self.cell, of, wrt, path)
@@ -207,7 +218,8 @@ class Kernel:
             self._blocks[key] = jacobian_blocks(self.cell, *key)
         bound, x, state = self._checked(parameters, x, state)
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
-        return self._blocks[key].diagonals(bound, self._evaluate(bound, x, state), batch)
+        found = self._blocks[key].diagonals(bound, self._evaluate(bound, x, state), batch)
+        return {(of, lag_of(wrt)[0]): diagonal for (of, wrt), diagonal in found.items()}
 
     def jvp(self, parameters: Mapping[str, Any], x: Any, state: Any, tangent: Any) -> Array:
         """J v for the state Jacobian J: the tangent (..., S) one step later. Nothing n×n is formed."""
@@ -216,8 +228,12 @@ class Kernel:
         values = forward.evaluate(self.cell, self._plan, bound, x, state)
         tangents = split(self.cell, entering(self.cell), tangent, bound)
         push_forward(self._nodes, bound, self._slopes(values, bound), tangents)
-        return self._stack(tangents, self.cell.states, bound, np.broadcast_shapes(
-            x.shape[:-1], state.shape[:-1], tangent.shape[:-1]))
+        return self._stack(
+            tangents,
+            self.cell.states,
+            bound,
+            np.broadcast_shapes(x.shape[:-1], state.shape[:-1], tangent.shape[:-1]),
+        )
 
     def vjp(self, parameters: Mapping[str, Any], x: Any, state: Any, cotangent: Any) -> Array:
         """J^T u for the state Jacobian J: the cotangent (..., S) one step earlier. Nothing n×n is formed."""
@@ -226,10 +242,16 @@ class Kernel:
         values = forward.evaluate(self.cell, self._plan, bound, x, state)
         cotangents = split(self.cell, self.cell.states, cotangent, bound)
         pull_back(self._nodes, bound, self._slopes(values, bound), cotangents)
-        return self._stack(cotangents, entering(self.cell), bound, np.broadcast_shapes(
-            x.shape[:-1], state.shape[:-1], cotangent.shape[:-1]))
+        return self._stack(
+            cotangents,
+            entering(self.cell),
+            bound,
+            np.broadcast_shapes(x.shape[:-1], state.shape[:-1], cotangent.shape[:-1]),
+        )
 
-    def _stack(self, vectors: dict[str, Array], names: tuple[str, ...], bound: Parameters, batch: tuple[int, ...]) -> Array:
+    def _stack(
+        self, vectors: dict[str, Array], names: tuple[str, ...], bound: Parameters, batch: tuple[int, ...]
+    ) -> Array:
         parts = []
         for name in names:
             n = bound.sizes[self.cell.sizes[name]]
@@ -275,7 +297,8 @@ class Kernel:
         return None if self._closed is None else self._log_determinant
 
     def _log_determinant(self, parameters: Mapping[str, Any], x: Any, state: Any) -> Array:
-        assert self._closed is not None and self._factors is not None
+        assert self._closed is not None
+        assert self._factors is not None
         bound, x, state = self._checked(parameters, x, state)
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
         values = self._evaluate(bound, x, state)

@@ -16,8 +16,12 @@ def source(cell: Cell, plan: Sequence[Stage], jacobian: Blocks, slopes: LocalSlo
     """The elementwise functions, as they run; what surrounds them is said in comments."""
     functions = [stage.source for stage in plan if stage.results] + [jacobian.coefficients.source, slopes.source]
     used = [name for name in NUMPY_FORMS if any(f"{name}(" in text for text in functions)]
-    parts = [f"# {cell.name}, generated from its equations. Arrays are (..., n); v @ W.T applies W to the last axis."]
-    parts.append("from lstm_sym.functions import NUMPY_FORMS\n" + f"{', '.join(used)}, = map(NUMPY_FORMS.get, {used!r})")
+    parts = [
+        f"# {cell.name}, generated from its equations. Arrays are (..., n); v @ W.T applies W to the last axis."
+    ]
+    parts.append(
+        "from lstm_sym.functions import NUMPY_FORMS\n" + f"{', '.join(used)}, = map(NUMPY_FORMS.get, {used!r})"
+    )
     for stage in plan:
         lines = [_affine(node) for node in stage.affines]
         parts.append("\n".join(lines + ([stage.source] if stage.results else [])))

@@ -71,7 +71,9 @@ def state_parameters(cell: Cell) -> tuple[str, ...]:
     nodes = ancestors(cell, cell.states)
     needed: set[str] = set()
     for node in nodes:
-        needed.update((*(weight for weight, _ in node.products), *node.biases) if isinstance(node, Affine) else node.reads)
+        needed.update(
+            (*(weight for weight, _ in node.products), *node.biases) if isinstance(node, Affine) else node.reads
+        )
     return tuple(name for name in cell.parameters if name in needed)
 
 
@@ -152,5 +154,7 @@ def _override(name: str, values: Array, given: Mapping[str, Any], axes: tuple[st
         return values
     array = finite(name, given[name])
     if array.ndim and array.shape != values.shape:
-        raise ValueError(f"{name} has shape {array.shape}: expected a number or {values.shape}, ({', '.join(axes)}).")
+        raise ValueError(
+            f"{name} has shape {array.shape}: expected a number or {values.shape}, ({', '.join(axes)})."
+        )
     return np.broadcast_to(array, values.shape)
