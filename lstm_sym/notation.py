@@ -14,8 +14,9 @@ import sympy as sp
 
 from lstm_sym.functions import Slope, positive
 
-GREEK = frozenset(
-    ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+_GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi"
+    "|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
 )
 _LAG = re.compile(r"(?P<base>.+)_prev(?P<lag>\d*)")
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -48,7 +49,7 @@ def unicode_at_time(name: str) -> str:
 def _latex_parts(name: str) -> tuple[str, str]:
     """(letter, subscript) of a name without time, in LaTeX."""
     head, _, tail = name.partition("_")
-    letter = "\\" + head if head in GREEK else head if len(head) == 1 else rf"\mathit{{{head}}}"
+    letter = "\\" + head if _GREEK.fullmatch(head) else head if len(head) == 1 else rf"\mathit{{{head}}}"
     words = tail.replace("_", "")
     return letter, words if len(words) <= 3 else rf"\mathit{{{words}}}"
 

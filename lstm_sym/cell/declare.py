@@ -163,7 +163,7 @@ class Cell:
         needed += [node.name for node in self.nodes if node.name not in (*self.states, *self.outputs)]
         if unused := [name for name in needed if name not in read]:
             raise CellError(
-                f"{self.name}: {unused[0]!r} is never used. Read it in an equation below its own or list it in outputs=."
+                f"{self.name}: {unused[0]!r} is never used. Read it in a later equation or list it in outputs=."
             )
 
     def _check_parameters(self, known: list[str]) -> None:

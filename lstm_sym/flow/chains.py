@@ -1,0 +1,204 @@
+"""The product of Jacobians that a question is about: its factors in chunks of time, and its two ends.
+
+d of_T / d wrt_{T−k} = E_ofᵀ J_T J_{T−1} ··· J_{T−k+1} E_wrt.  For path "full", E_wrt selects the columns of wrt;
+for "total" it is the same-step effect of wrt on the whole state at time T − k (wrt's own rows being the
+identity), and plain selection at k = T, since s_0 is given and not made by a step.  For "direct" every unit
+is a chain of its own, on a state of one number per block, and the units are one more batch axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_sym import checks
+from lstm_sym.flow import wide
+from lstm_sym.flow.system import Array, block, blocks, capability
+from lstm_sym.flow.trajectories import Trajectory
+
+PATHS = ("full", "direct", "total")
+
+#: Bytes of Jacobians held at a time.
+CHUNK = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Chain:
+    """E_ofᵀ J_T ··· J_1 over a trajectory, of which the states ``kept`` take part."""
+
+    trajectory: Trajectory
+    of: NDArray[np.intp]
+    wrt: NDArray[np.intp]
+    kept: NDArray[np.intp]
+    effect_of: str | None = None
+    units: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of states that take part."""
+        return len(self.kept)
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The batch axes, units last where every unit is a chain of its own."""
+        return self.trajectory.batch if self.units is None else (*self.trajectory.batch, self.units)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is the product of the full Jacobians, both ends included."""
+        every = self.trajectory.size
+        return self.units is None and len(self.of) == len(self.wrt) == every and self.effect_of is None
+
+    def windows(self, steps: int | None = None) -> Iterator[tuple[int, int]]:
+        """Chunks [start, stop) of the last ``steps`` steps, latest first, each within CHUNK bytes."""
+        total = len(self.trajectory)
+        first = 0 if steps is None else total - steps
+        width = max(1, CHUNK // max(1, 8 * int(np.prod(self.batch)) * self._dimension() ** 2))
+        for stop in range(total, first, -width):
+            yield max(first, stop - width), stop
+
+    def _dimension(self) -> int:
+        return self.trajectory.size if self.units is None else len(self.kept)
+
+    def jacobians(self, start: int, stop: int) -> Array:
+        """The factors of the steps start … stop − 1: (stop − start, ..., size, size)."""
+        if self.units is None:
+            return restricted(jacobians(self.trajectory, start, stop), self.kept)
+        return restricted(directs(self.trajectory, start, stop, self.units), self.kept)
+
+    def effects(self, start: int, stop: int) -> Array | None:
+        """E_wrt at the states before the steps start … stop − 1, (stop − start, ..., size, n_wrt); None: selection."""
+        if self.effect_of is None:
+            return None
+        run = self.trajectory
+        selection = np.eye(run.size)[:, block(run.system, run.parameters, run.size, "wrt", self.effect_of)]
+        out = np.array(np.broadcast_to(selection, (stop - start, *run.batch, *selection.shape)))
+        first = max(start, 1)
+        if first < stop:
+            within = capability(run.system, "within", "path 'total'")
+            x, state = run.inputs[first - 1 : stop - 1], run.before(first - 1, stop - 1)
+            out[first - start :] = within(run.parameters, x, state, self.effect_of)
+        return out[..., self.kept, :]
+
+
+def chain(trajectory: Trajectory, of: str, wrt: str, path: str) -> Chain:
+    """The chain for a question, or the error that lists the known blocks or paths."""
+    if path not in PATHS:
+        raise checks.unknown_name("path", path, PATHS)
+    size = trajectory.size
+    spans = [block(trajectory.system, trajectory.parameters, size, *pair) for pair in (("of", of), ("wrt", wrt))]
+    if path == "direct":
+        return _direct_chain(trajectory, of, wrt)
+    rows, columns = (np.arange(size)[span] for span in spans)
+    effect_of = None
+    if path == "total" and len(columns) < size:
+        capability(trajectory.system, "within", "path 'total'")
+        effect_of = wrt
+    return Chain(trajectory, rows, columns, np.arange(size), effect_of)
+
+
+def _direct_chain(trajectory: Trajectory, of: str, wrt: str) -> Chain:
+    """Every unit by itself: the state of a unit has one entry per block."""
+    system, parameters, size = trajectory.system, trajectory.parameters, trajectory.size
+    capability(system, "direct", "path 'direct'")
+    spans = blocks(system, parameters, size)
+    names = [name for name in spans if name != "state"] or ["state"]
+    units = max(len(range(size)[spans[name]]) for name in names)
+    every = np.arange(len(names))
+    ends = [every if name == "state" else every[[names.index(name)]] for name in (of, wrt)]
+    return Chain(trajectory, ends[0], ends[1], every, None, units)
+
+
+def jacobians(trajectory: Trajectory, start: int, stop: int) -> Array:
+    """J at the steps start … stop − 1, (stop − start, ..., S, S), or ValueError naming one that is not finite."""
+    run, size = trajectory, trajectory.size
+    value = run.system.jacobian(run.parameters, run.inputs[start:stop], run.before(start, stop))
+    full = np.broadcast_to(np.asarray(value, dtype=np.float64), (stop - start, *run.batch, size, size))
+    good = np.isfinite(full).all(axis=tuple(range(1, full.ndim)))
+    if not good.all():
+        raise ValueError(f"the Jacobian of step {start + int(np.argmin(good))} (counted from 0) is not finite.")
+    return full
+
+
+def directs(trajectory: Trajectory, start: int, stop: int, units: int) -> Array:
+    """The direct part, unit by unit: (stop − start, ..., units, blocks, blocks), absent pairs zero."""
+    run = trajectory
+    spans = blocks(run.system, run.parameters, run.size)
+    names = [name for name in spans if name != "state"] or ["state"]
+    pairs = capability(run.system, "direct", "path 'direct'")(
+        run.parameters, run.inputs[start:stop], run.before(start, stop)
+    )
+    out = np.zeros((stop - start, *run.batch, units, len(names), len(names)))
+    for (of, wrt), value in pairs.items():
+        diagonal = np.asarray(value, dtype=np.float64)
+        out[..., : diagonal.shape[-1], names.index(of), names.index(wrt)] = diagonal
+    return out
+
+
+def restricted(matrices: Array, kept: NDArray[np.intp]) -> Array:
+    """The rows and columns ``kept`` of (..., S, S)."""
+    if len(kept) == matrices.shape[-1]:
+        return matrices
+    return matrices[..., kept[:, None], kept[None, :]]
+
+
+def scaled(matrices: Array) -> tuple[Array, wide.Integers]:
+    """Each matrix as entries of ordinary size × 2^exponent: ((..., S, S), (...))."""
+    mantissas, exponents = wide.normalised(matrices, axis=(-2, -1))
+    if np.all(np.abs(exponents) < 300):
+        return matrices, np.zeros_like(exponents)
+    return mantissas, exponents
+
+
+def log_determinants(trajectory: Trajectory, start: int, stop: int) -> Array | None:
+    """The closed form of log|det J| at the steps start … stop − 1, (stop − start, ...); None where unknown."""
+    closed: Any = getattr(trajectory.system, "log_determinant", None)
+    if closed is None:
+        return None
+    run = trajectory
+    value = closed(run.parameters, run.inputs[start:stop], run.before(start, stop))
+    return np.broadcast_to(np.asarray(value, dtype=np.float64), (stop - start, *run.batch))
+
+
+def relevant(chain: Chain, steps: int) -> Chain:
+    """The chain on those states alone that lie on some path from wrt to of over the last ``steps`` steps.
+
+    Where parts of a state do not act on one another (layers, decoupled units), this keeps a part of great
+    magnitude from drowning, by rounding, the part that was asked for.
+    """
+    if chain.whole:
+        return chain
+    size = chain.size
+    pattern = np.zeros((size, size), dtype=bool)
+    ends = np.isin(np.arange(size), chain.wrt)
+    keep = np.zeros(size, dtype=bool)
+    for start, stop in chain.windows(steps):
+        jacobian = chain.jacobians(start, stop)
+        pattern |= (jacobian != 0).any(axis=tuple(range(jacobian.ndim - 2)))
+        effect = chain.effects(start, stop)
+        if effect is not None:
+            ends |= (effect != 0).any(axis=(*range(effect.ndim - 2), -1))
+        keep = _reached(pattern, np.isin(np.arange(size), chain.of)) & _reached(pattern.T, ends)
+        if keep.all():
+            return chain
+    return replace(chain, kept=chain.kept[keep], of=_places(chain.of, keep), wrt=_places(chain.wrt, keep))
+
+
+def _reached(pattern: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All that can be reached from ``start`` along row → column of ``pattern``, in any number of steps."""
+    reached = start
+    while True:
+        wider = reached | pattern[reached].any(axis=0)
+        if (wider == reached).all():
+            return reached
+        reached = wider
+
+
+def _places(chosen: NDArray[np.intp], keep: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where those of ``chosen`` that are kept stand among the kept ones."""
+    positions = np.cumsum(keep) - 1
+    return np.asarray(positions[chosen[keep[chosen]]], dtype=np.intp)

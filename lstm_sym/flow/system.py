@@ -1,0 +1,58 @@
+"""What flow asks of a system: a step and its Jacobian; everything else is optional and used when present."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_sym import checks
+
+Array = NDArray[np.float64]
+
+
+class System(Protocol):
+    """Anything that steps and has a Jacobian, vectorised over leading axes.
+
+    Optional, looked up by name and used when present:
+
+    - ``blocks(parameters) -> dict[str, slice]``: the state's blocks in stacking order;
+    - ``prepare(parameters, inputs, initial)``: the three of them validated, with the defaults filled in;
+    - ``unroll(parameters, inputs, initial) -> (T, ..., S)``: the loop over ``step``, faster;
+    - ``direct(parameters, x, state) -> {(of, wrt): (..., n)}``: diagonals of the state Jacobian's direct part;
+    - ``within(parameters, x, state, wrt) -> (..., S, n_wrt)``: effect of a new block on all of the new state;
+    - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf where singular (or None: not known);
+    - ``evaluate(parameters, x, state) -> {name: (..., n)}``: every named quantity of the step.
+    """
+
+    def step(self, parameters: Any, x: Any, state: Any, /) -> Any:
+        """The state (..., S) after a step from ``state`` (..., S) with input ``x`` (..., m)."""
+
+    def jacobian(self, parameters: Any, x: Any, state: Any, /) -> Any:
+        """d step / d state at the state before the step, [out, in], broadcastable to (..., S, S)."""
+
+
+def blocks(system: System, parameters: Any, size: int) -> dict[str, slice]:
+    """The state's blocks by name, "state" (all of it) first."""
+    known = {"state": slice(0, size)}
+    named = getattr(system, "blocks", None)
+    if named is not None:
+        known.update(named(parameters))
+    return known
+
+
+def block(system: System, parameters: Any, size: int, what: str, name: object) -> slice:
+    """The block called ``name``, or the error that lists the known ones."""
+    known = blocks(system, parameters, size)
+    if not isinstance(name, str) or name not in known:
+        raise checks.unknown_name(f"state block {what} =", name, known)
+    return known[name]
+
+
+def capability(system: System, name: str, purpose: str) -> Any:
+    """The optional method ``name``, or ValueError saying what needs it."""
+    method = getattr(system, name, None)
+    if method is None:
+        raise ValueError(f"{purpose} needs {type(system).__name__}.{name}, which this system does not have.")
+    return method

@@ -1,0 +1,61 @@
+"""Numbers of any magnitude: mantissa × 2^exponent, the mantissa a float and the exponent an integer.
+
+Products are exact but for one rounding of the mantissa, so nothing is lost over a million factors, and no
+intermediate result can overflow or underflow.  A mantissa of 0 is zero, whatever its exponent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+LOG_2 = float(np.log(2.0))
+
+
+def quiet() -> np.errstate:
+    """Underflow is meant wherever scales are split off, and is harmless."""
+    return np.errstate(under="ignore")
+
+
+def split(values: Array) -> tuple[Array, Integers]:
+    """``values`` = mantissa × 2^exponent with ½ ≤ |mantissa| < 1, or mantissa 0."""
+    mantissa, exponent = np.frexp(values)
+    return mantissa, exponent.astype(np.int64)
+
+
+def scale(values: Array, exponent: Any) -> Array:
+    """``values`` × 2^exponent; results below the range of a double become 0."""
+    scaled: Array = np.ldexp(values, np.clip(exponent, -4096, 1023).astype(np.int32))
+    return scaled
+
+
+def log2(mantissa: Array, exponent: Integers) -> Array:
+    """Binary logs of |mantissa| × 2^exponent, −inf for zero."""
+    magnitude = np.abs(mantissa)
+    logs = np.full(np.broadcast_shapes(magnitude.shape, exponent.shape), -np.inf)
+    np.log2(magnitude, out=logs, where=magnitude > 0)
+    return logs + exponent
+
+
+def logs(mantissa: Array, exponent: Integers) -> Array:
+    """Natural logs of |mantissa| × 2^exponent, −inf for zero."""
+    magnitude = np.abs(mantissa)
+    out = np.full(np.broadcast_shapes(magnitude.shape, exponent.shape), -np.inf)
+    np.log(magnitude, out=out, where=magnitude > 0)
+    return out + exponent * LOG_2
+
+
+def log(values: Array) -> Array:
+    """Natural logs of |values|, −inf for zero, without a warning."""
+    return logs(*split(values))
+
+
+def normalised(values: Array, axis: int | tuple[int, ...]) -> tuple[Array, Integers]:
+    """``values`` = result × 2^exponent, the largest |result| along ``axis`` in [½, 1), or all of them 0."""
+    _, exponent = split(np.max(np.abs(values), axis=axis, initial=0.0))
+    return scale(values, -np.expand_dims(exponent, axis)), exponent
