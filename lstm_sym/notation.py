@@ -79,6 +79,7 @@ class Style:
 
     symbol: Callable[[str], str]
     times: str
+    scale: str
     minus: str
     power: Callable[[str, int], str]
     fraction: Callable[[str, str], str]
@@ -101,6 +102,7 @@ def _unicode_call(name: str, argument: str) -> str:
 LATEX = Style(
     symbol=latex_at_time,
     times=r" \odot ",
+    scale=r"\,",
     minus=" - ",
     power=lambda base, exponent: f"{base}^{{{exponent}}}" if exponent > 9 or exponent < 0 else f"{base}^{exponent}",
     fraction=lambda above, below: rf"\frac{{{above}}}{{{below}}}",
@@ -115,6 +117,7 @@ def unicode_style(symbol: Callable[[str], str]) -> Style:
     return Style(
         symbol=symbol,
         times="⊙",
+        scale="·",
         minus="−",
         power=lambda base, exponent: base + str(exponent).translate(_SUPERSCRIPTS),
         fraction=lambda above, below: f"{above}/{below}",
@@ -196,11 +199,11 @@ def _product(expression: sp.Expr, style: Style) -> str:
         (below if inverse else above).append(1 / factor if inverse else factor)
     sign = style.minus.strip() if coefficient.is_negative else ""
     numbers = [] if abs(coefficient) == 1 else [_number(abs(coefficient), style)]
-    top = style.times.join(numbers + _factors(above, style)) or "1"
+    top = style.scale.join([*numbers, style.times.join(_factors(above, style))][: 1 + len(above)]) or "1"
     if not below:
         return sign + top
-    bottom = style.times.join(_factors(below, style))
-    if not style.latex and len(below) > 1:
+    bottom = scalar(below[0], style) if len(below) == 1 else style.times.join(_factors(below, style))
+    if not style.latex and (len(below) > 1 or below[0].is_Add):
         bottom = f"({bottom})"
     return sign + style.fraction(top, bottom)
 

@@ -81,10 +81,18 @@ def _row_products(
 
 def _chain(term: Term, numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array]) -> Array:
     """d₀·W₁·d₁·…·W_k·d_k, left to right."""
-    matrix = np.asarray(numbers[term.diagonals[0]])[..., :, None] * _matrix(term, 0, weights)
+    matrix = _rows_scaled(_matrix(term, 0, weights), numbers[term.diagonals[0]])
     for place in range(1, len(term.weights)):
-        matrix = (matrix * np.asarray(numbers[term.diagonals[place]])[..., None, :]) @ _matrix(term, place, weights)
-    return np.asarray(matrix * np.asarray(numbers[term.diagonals[-1]])[..., None, :])
+        matrix = _columns_scaled(matrix, numbers[term.diagonals[place]]) @ _matrix(term, place, weights)
+    return _columns_scaled(matrix, numbers[term.diagonals[-1]])
+
+
+def _rows_scaled(matrix: Array, diagonal: Any) -> Array:
+    return np.asarray(diagonal[..., :, None] * matrix if np.ndim(diagonal) else diagonal * matrix)
+
+
+def _columns_scaled(matrix: Array, diagonal: Any) -> Array:
+    return np.asarray(matrix * (diagonal[..., None, :] if np.ndim(diagonal) else diagonal))
 
 
 @lru_cache(maxsize=256)

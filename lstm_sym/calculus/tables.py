@@ -64,7 +64,9 @@ class JacobianTable:
         return sp.BlockMatrix(blocks)
 
     def latex(self, equation: bool = False) -> str:
-        """A ``pmatrix`` of the blocks, or the whole equation."""
+        """A ``pmatrix`` of the blocks (the block itself where there is one), or the whole equation."""
+        if len(self.blocks) == 1:
+            return next(iter(self)).latex(equation)
         rows = [" & ".join(self.blocks[r, c].latex() for c in self.columns) for r in self.rows]
         matrix = "\\begin{pmatrix}\n" + " \\\\\n".join(rows) + "\n\\end{pmatrix}"
         return f"{text.latex_table_name(self)} = {matrix}" if equation else matrix

@@ -50,9 +50,8 @@ class _Writer:
             case ast.MatMult():
                 return self._at_least(_ATOM, left) + self._apply + self._at_least(_ATOM, right), _PRODUCT
             case ast.Mult():
-                return self._style.times.join(
-                    (self._at_least(_PRODUCT, left), self._at_least(_PRODUCT, right))
-                ), _PRODUCT
+                sign = self._style.scale if isinstance(left, ast.Constant) else self._style.times
+                return sign.join((self._at_least(_PRODUCT, left), self._at_least(_PRODUCT, right))), _PRODUCT
             case ast.Div() if self._style.latex:
                 return self._style.fraction(self._visit(left)[0], self._visit(right)[0]), _ATOM
             case ast.Div():

@@ -1,0 +1,95 @@
+"""Shared by all tests: golden texts, and cells that are declared here and nowhere in the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import lstm_sym as ls
+
+GOLDEN = Path(__file__).parent / "golden"
+
+PEEPHOLE = ls.Cell(
+    "peephole LSTM",
+    """
+    f = sigmoid(W_xf @ x + W_hf @ h_prev + p_f * c_prev + b_f)
+    i = sigmoid(W_xi @ x + W_hi @ h_prev + p_i * c_prev + b_i)
+    g = tanh(W_xg @ x + W_hg @ h_prev + b_g)
+    c = f * c_prev + i * g
+    o = sigmoid(W_xo @ x + W_ho @ h_prev + p_o * c + b_o)
+    h = o * tanh(c)
+    """,
+    states="h c",
+    vectors="p_f p_i p_o",
+    reference="Gers & Schmidhuber 2000",
+)
+
+GRU = ls.Cell(
+    "GRU",
+    """
+    r = sigmoid(W_xr @ x + W_hr @ h_prev + b_r)
+    z = sigmoid(W_xz @ x + W_hz @ h_prev + b_z)
+    q = r * h_prev
+    n = tanh(W_xn @ x + W_hn @ q + b_n)
+    h = (1 - z) * h_prev + z * n
+    """,
+    states="h",
+    reference="Cho et al. 2014",
+)
+
+LEAKY = ls.Cell(
+    "leaky RNN",
+    """
+    r = tanh(W_xr @ x + W_hr @ h_prev + b_r)
+    h = 0.75 * h_prev + 0.25 * r
+    """,
+    states="h",
+)
+
+RATIO = ls.Cell(
+    "ratio gate",
+    """
+    f = sigmoid(W_xf @ x + b_f)
+    i = sigmoid(W_xi @ x + W_hi @ h_prev + b_i)
+    h = f / (f + i) * h_prev + exp(-i) * i ** 2
+    """,
+    states="h",
+)
+
+PROJECTION = ls.Cell(
+    "projection LSTM",
+    """
+    f = sigmoid(W_xf @ x + W_hf @ h_prev + b_f)
+    g = tanh(W_xg @ x + W_hg @ h_prev + b_g)
+    c = f * c_prev + (1 - f) * g
+    h = W_ch @ c
+    """,
+    states="h c",
+)
+
+RNNS = [ls.RNN, *(ls.RNN(activation=a) for a in ("relu", "sigmoid", "identity"))]
+CELLS = [*RNNS, ls.LSTM, PEEPHOLE, GRU, LEAKY, RATIO, PROJECTION]
+
+
+@pytest.fixture(params=CELLS, ids=lambda cell: cell.name)
+def cell(request: pytest.FixtureRequest) -> ls.Cell:
+    return request.param
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden with what comes out now")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with the golden one of that name; --update-golden rewrites it."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
