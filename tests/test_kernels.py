@@ -70,8 +70,9 @@ def test_any_named_block_in_numbers(cell):
 
 def test_log_determinant_is_that_of_the_dense_jacobian(cell):
     kernel, p, x, state, _ = setting(cell, (3,), n=7)
-    if kernel.log_determinant is None:
-        pytest.skip(f"{cell.name} has no closed form")
+    if cell.name in ("GRU", "leaky RNN", "ratio gate", "projection LSTM"):
+        assert kernel.log_determinant is None  # sums of terms, or rectangular ones: no closed form
+        return
     expected = np.linalg.slogdet(kernel.jacobian(p, x, state))[1]
     ours = kernel.log_determinant(p, x, state)
     assert np.array_equal(np.isneginf(ours), np.isneginf(expected))
