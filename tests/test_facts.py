@@ -75,7 +75,7 @@ def test_F5_one_unit_fixed_points(g, point, exponent):
 def test_F7_rnn_exponents_sum_to_the_closed_form(frame):
     p, orbit = rnn(steps=80, gain=1.5)
     spectrum = ls.lyapunov_spectrum(orbit, frame=None if frame == "default" else np.eye(8))
-    closed = np.linalg.slogdet(p["W_hh"])[1] + np.log1p(-orbit["h"] ** 2).sum(axis=1).mean()
+    closed = np.linalg.slogdet(p["W_hh"])[1] + np.log1p(-(orbit["h"] ** 2)).sum(axis=1).mean()
     assert_allclose(spectrum.sum(), closed, rtol=0, atol=1e-8)
     assert spectrum.certificate.determinant_gap < 1e-8
 

@@ -186,7 +186,9 @@ def test_activations_know_their_slope_value_and_number():
     exact = sp.diff(1 / (1 + sp.exp(-a)), a, 2).subs(a, sp.Rational(3, 10))
     assert abs(second.evalf(30) - exact.evalf(30)) < 1e-28
     assert abs(dtanh(sp.Integer(20)).evalf(20) / sp.sech(20).evalf(30) ** 2 - 1) < 1e-18
-    assert abs(dsigmoid(sp.Integer(40)).evalf(20) - sp.exp(-40).evalf(30) / (1 + sp.exp(-40)).evalf(30) ** 2) < 1e-36
+    assert (
+        abs(dsigmoid(sp.Integer(40)).evalf(20) - sp.exp(-40).evalf(30) / (1 + sp.exp(-40)).evalf(30) ** 2) < 1e-36
+    )
 
 
 def test_notebook_display_has_the_whole_equation():

@@ -304,7 +304,11 @@ def test_bad_parameters_name_the_parameter(changes, message):
     ("x", "state", "message"),
     [
         (np.zeros(4), np.zeros(8), r"x has shape \(4,\): expected a last axis of 3"),
-        (np.zeros(3), np.zeros(4), r"state has shape \(4,\): expected a last axis of 8, \(..., S\), stacked as \(h, c\)"),
+        (
+            np.zeros(3),
+            np.zeros(4),
+            r"state has shape \(4,\): expected a last axis of 8, \(..., S\), stacked as \(h, c\)",
+        ),
         (np.zeros((2, 3)), np.zeros((5, 8)), "do not broadcast"),
         ([0, np.nan, 0], np.zeros(8), r"x\[1\] is nan"),
         (np.zeros(3), np.full(8, np.inf), r"state\[0\] is inf: expected finite numbers \(8 such entries\)"),

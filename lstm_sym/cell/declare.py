@@ -29,7 +29,7 @@ class Cell:
     >>> leaky
     leaky RNN
       rₜ = tanh(W_xr·xₜ + W_hr·hₜ₋₁ + b_r)   drive
-      hₜ = 0.9⊙hₜ₋₁ + 0.1⊙rₜ                 state
+      hₜ = 0.9·hₜ₋₁ + 0.1·rₜ                 state
 
     ``W @ v`` is a matrix times a vector; everything else is elementwise (``*`` is ⊙). A state ``h`` is read as
     ``h_prev`` until its equation has given the new ``h``. A name that begins with ``b_`` is a bias; other vector
