@@ -21,6 +21,7 @@ _HOMES = {
     "lstm_sym.typeset": ("latex", "sheet"),
     "lstm_sym.kernels": ("Kernel",),
     "lstm_sym.flow": ("run", "gradient_norms", "singular_spectrum", "lyapunov_spectrum"),
+    "lstm_sym.comparison": ("compare",),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -31,6 +32,7 @@ __all__ = [
     "CellError",
     "Kernel",
     "VerificationError",
+    "compare",
     "gradient_norms",
     "horizon_product",
     "jacobian",
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from lstm_sym.calculus import VerificationError, horizon_product, jacobian, log_determinant, verify
     from lstm_sym.cell import Cell, CellError
     from lstm_sym.cells import LSTM, RNN
+    from lstm_sym.comparison import compare
     from lstm_sym.flow import gradient_norms, lyapunov_spectrum, run, singular_spectrum
     from lstm_sym.kernels import Kernel
     from lstm_sym.typeset import latex, sheet

@@ -68,7 +68,8 @@ class HorizonProduct:
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
-    def __str__(self) -> str:
+    def equation(self) -> str:
+        """The equation in Unicode, in one line; J (or D) is the one-step state Jacobian."""
         d = "d" if self.path == "total" else "∂"
         left = f"{d}{self._at_time(self.of, 'T')}/{d}{self._at_time(self.wrt, '{T−k}')}"
         left += "|direct" if self.path == "direct" else ""
@@ -77,9 +78,11 @@ class HorizonProduct:
         right = f"[∏ {inner}]_{self.of}{self.wrt}" if self.is_block else f"∏ {inner}"
         for state, effect in self.same_step.items():
             right += f" + [∏ {inner}]_{self.of}{state}·({text.unicode_sum(effect)})_{{T−k}}"
-        where = "   over t = T, …, T−k+1, latest leftmost"
-        table = f", {inner} =\n{self.factor}" if isinstance(self.factor, JacobianTable) else ""
-        return f"{left} = {right}{where}{table}"
+        return f"{left} = {right}"
+
+    def __str__(self) -> str:
+        table = f", {self._letter} =\n{self.factor}" if isinstance(self.factor, JacobianTable) else ""
+        return f"{self.equation()}   over t = T, …, T−k+1, latest leftmost{table}"
 
     __repr__ = __str__
 

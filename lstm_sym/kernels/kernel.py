@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lstm_sym.calculus.determinants import log_determinant
-from lstm_sym.calculus.horizon import horizon_product
+from lstm_sym.calculus.horizon import HorizonProduct, horizon_product
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.cell import Cell
 from lstm_sym.checks import finite, integer
@@ -312,9 +312,9 @@ class Kernel:
 
     # --- text ---------------------------------------------------------------------------------------------------
 
-    def formula(self, of: str, wrt: str, path: str = "full") -> str:
-        """The T-step product that ``ls.gradient_norms`` and ``ls.singular_spectrum`` compute, as text."""
-        return str(horizon_product(self.cell, of, wrt, path))
+    def formula(self, of: str, wrt: str, path: str = "full") -> HorizonProduct:
+        """The T-step product whose numbers ``ls.gradient_norms`` and ``ls.singular_spectrum`` give."""
+        return horizon_product(self.cell, of, wrt, path)
 
     @property
     def source(self) -> str:
