@@ -12,7 +12,7 @@ export MPLBACKEND := Agg
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint,progress]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint,progress,threads]"
 	touch $@
 
 figures: $(INSTALLED)

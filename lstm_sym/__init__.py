@@ -20,7 +20,7 @@ _HOMES = {
     "lstm_sym.cell": ("Cell", "CellError"),
     "lstm_sym.typeset": ("latex", "sheet"),
     "lstm_sym.kernels": ("Kernel",),
-    "lstm_sym.flow": ("run", "gradient_norms", "singular_spectrum", "lyapunov_spectrum"),
+    "lstm_sym.flow": ("Trajectory", "run", "gradient_norms", "singular_spectrum", "lyapunov_spectrum"),
     "lstm_sym.comparison": ("compare",),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
 }
@@ -31,6 +31,7 @@ __all__ = [
     "Cell",
     "CellError",
     "Kernel",
+    "Trajectory",
     "VerificationError",
     "compare",
     "gradient_norms",
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from lstm_sym.cell import Cell, CellError
     from lstm_sym.cells import LSTM, RNN
     from lstm_sym.comparison import compare
-    from lstm_sym.flow import gradient_norms, lyapunov_spectrum, run, singular_spectrum
+    from lstm_sym.flow import Trajectory, gradient_norms, lyapunov_spectrum, run, singular_spectrum
     from lstm_sym.kernels import Kernel
     from lstm_sym.typeset import latex, sheet
 

@@ -133,7 +133,7 @@ def _jacobian(options: argparse.Namespace) -> None:
 
 
 def _latex(options: argparse.Namespace) -> None:
-    from lstm_sym.typeset import write_text
+    from lstm_sym.files import write_text
 
     text = lstm_sym.sheet(_cell(options), standalone=options.standalone)
     if options.out is None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import sympy as sp
@@ -150,19 +147,3 @@ def _horizon(cell: Cell) -> list[Rows]:
     if len(cell.states) > 1:
         shown.append(horizon_product(cell, "state", "state"))
     return [(f"horizon-{f.of}-{f.path}", [f.latex().replace(" = ", " &= ", 1)]) for f in shown]
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write ``text`` whole or not at all: to a temporary name in the same folder, then renamed."""
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {target}: there is no folder {target.parent}.")
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return target

@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 import lstm_sym as ls
-from lstm_sym.typeset import write_text
+from lstm_sym.files import write_text
 
 pdflatex = shutil.which("pdflatex")
 

@@ -1,0 +1,144 @@
+"""Each analysis with --quick: files, landmarks, the record, and refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from lstm_sym.analyses import gradient_reach, singular_value_waterfall, trained_on_sunspots
+from numpy.testing import assert_allclose
+
+from lstm_sym.__main__ import main as command_line
+
+SCRIPTS = {
+    "gradient_reach": gradient_reach,
+    "singular_value_waterfall": singular_value_waterfall,
+    "trained_on_sunspots": trained_on_sunspots,
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    for name, module in SCRIPTS.items():
+        assert module.main(["--quick", "--out", str(folder)]) == 0, name
+    return folder
+
+
+def record(folder, name):
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        return json.loads((folder / f"{name}.json").read_text()), dict(arrays)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_writes_its_four_files_and_nothing_else(results, name):
+    assert sorted(path.suffix for path in results.glob(f"{name}.*")) == [".json", ".npz", ".pdf", ".png"]
+    assert not [path for path in results.iterdir() if path.name.startswith(".")]
+    parameters, _ = record(results, name)
+    assert {"python", "lstm_sym", "numpy", "sympy"} <= set(parameters["versions"])
+
+
+def test_direct_path_slopes_are_log_sigmoid(results):
+    landmarks = record(results, "gradient_reach")[0]["landmarks"]
+    assert [row["computed"] for row in landmarks] == pytest.approx(
+        [-0.3010299956640, -0.1360478223004, -0.0211012186834, -0.0029164387931], abs=1e-9
+    )
+    assert max(abs(row["difference"]) for row in landmarks) <= 1e-9
+
+
+def test_reach_orders_the_networks_as_claimed(results):
+    arrays = record(results, "gradient_reach")[1]
+    assert len(arrays) == 16
+    last = {label: np.median(norms[:, -1]) for label, norms in arrays.items()}
+    assert last["rnn, gain 0.9"] < last["lstm cell-to-cell, $b_f$ = 1"] < last["lstm cell-to-cell, $b_f$ = 3"]
+    assert last["lstm direct, $b_f$ = 0"] + 20 < last["lstm cell-to-cell, $b_f$ = 0"]
+    assert all(norms.shape == (2, 200) for norms in arrays.values())
+
+
+def test_waterfall_sums_to_the_closed_form(results):
+    parameters, arrays = record(results, "singular_value_waterfall")
+    assert len(parameters["landmarks"]) == 6
+    assert max(abs(row["difference"]) for row in parameters["landmarks"]) <= 1e-9
+    assert arrays["LSTM, full state"].shape == (3, 32)
+    assert arrays["RNN, h to h"].min() < -200
+
+
+def test_sunspots_train_and_are_reported_beside_the_baselines(results):
+    parameters, arrays = record(results, "trained_on_sunspots")
+    errors = parameters["parameters"]["test errors"]
+    assert set(errors) == {"persistence", "AR(2)", "AR(9)", "RNN", "LSTM"}
+    assert errors["persistence"] == pytest.approx([33.4], abs=0.05)
+    assert errors["AR(2)"] == pytest.approx([20.9], abs=0.05)
+    assert max(errors["RNN"] + errors["LSTM"]) < 30 < errors["persistence"][0]
+    assert arrays["years"][0] == 1700
+    assert arrays["years"][-1] == 2008
+    assert arrays["LSTM before"].shape == (2, 200)
+
+
+def test_the_series_is_split_by_year_and_scaled_by_the_training_years():
+    series = trained_on_sunspots.read_series()
+    assert len(series.years) == 309
+    assert series.training.sum() + series.validation.sum() + series.test.sum() == 308 - trained_on_sunspots.WASH_OUT
+    assert series.test.sum() == 2008 - 1955
+    scaled = series.scaled[series.years <= 1920]
+    assert_allclose([scaled.mean(), scaled.std()], [0.0, 1.0], atol=1e-12)
+    assert_allclose(series.unscaled(series.scaled), series.numbers, atol=1e-10)
+
+
+def test_training_gradients_flatten_and_come_back():
+    like = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(2.0)}
+    back = trained_on_sunspots.shaped(trained_on_sunspots.flat(like), like)
+    assert all(np.array_equal(back[name], like[name]) for name in like)
+
+
+@pytest.mark.parametrize("arguments", [["--hidden", "0"], ["--hidden", "-3"], ["--hidden", "many"], ["--what"]])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_bad_options_are_one_usage_error(name, arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        SCRIPTS[name].main(arguments)
+    assert stopped.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_says_what_the_figure_claims(name, capsys):
+    with pytest.raises(SystemExit):
+        SCRIPTS[name].main(["--help"])
+    assert "Claim." in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert gradient_reach.main(["--quick", "--out", str(tmp_path / "file" / "below")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_as_a_script_without_display_in_a_folder_that_is_not_its_own(tmp_path):
+    script = os.path.abspath(gradient_reach.__file__)
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        script,
+        "--quick",
+        "--lags",
+        "20",
+        "--hidden",
+        "4",
+        "--out",
+        "made/here",
+    ]
+    environment = {**os.environ, "MPLBACKEND": "TkAgg"}
+    environment.pop("DISPLAY", None)
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert (tmp_path / "made" / "here" / "gradient_reach.png").exists()
+
+
+def test_figures_by_name_from_the_command_line(tmp_path, capsys):
+    assert command_line(["figures", "singular_value_waterfall", "--quick", "--out", str(tmp_path)]) == 0
+    assert "theory" in capsys.readouterr().out
+    assert (tmp_path / "singular_value_waterfall.pdf").exists()
