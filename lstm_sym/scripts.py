@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from lstm_sym import __version__
+from lstm_sym.checks import numeric
 from lstm_sym.figures import save_figure
 from lstm_sym.files import replacing, write_text
 
@@ -108,7 +109,7 @@ def save_results(
     """Write NAME.png, NAME.pdf, NAME.npz (the numbers drawn) and NAME.json (parameters, landmarks, versions)."""
     paths = save_figure(figure, out, name)
     with replacing(out / f"{name}.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{key: np.asarray(value) for key, value in arrays.items()})
+        np.savez_compressed(file, **{key: numeric(key, value) for key, value in arrays.items()})
     record = {"parameters": dict(parameters), "landmarks": landmarks.rows, "versions": versions()}
     paths += [out / f"{name}.npz", write_text(out / f"{name}.json", json.dumps(record, indent=2) + "\n")]
     print("  wrote " + ", ".join(map(str, paths)))

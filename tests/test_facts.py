@@ -174,6 +174,19 @@ def test_F25_full_minus_direct_is_the_path_through_h():
     assert_allclose(ls.singular_spectrum(orbit, "c", "c", 6, path="direct"), logs, rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize(("decay", "variance", "sensitivity"), [(0.9, 5.263158, 263.886864), (0.5, 4 / 3, 80 / 27)])
+def test_F29_second_moments_of_a_linear_unit_driven_by_noise(decay, variance, sensitivity):
+    """h is linear in x, so its moments are sums over impulses: one batch of them, and a complex step in λ."""
+    kernel = ls.Kernel(ls.RNN(activation="identity"))
+    p = {"W_xh": np.ones((1, 1)), "W_hh": np.full((1, 1), decay + 1e-30j), "b_h": np.zeros(1)}
+    last = kernel.unroll(p, np.eye(800)[:, :, None])[-1, :, 0]
+    assert_allclose((last.real**2).sum(), 1 / (1 - decay**2), rtol=1e-12, atol=0)
+    assert_allclose((last.imag**2).sum() / 1e-60, (1 + decay**2) / (1 - decay**2) ** 3, rtol=1e-12, atol=0)
+    assert_allclose(
+        [(last.real**2).sum(), (last.imag**2).sum() / 1e-60], [variance, sensitivity], rtol=1e-7, atol=0
+    )
+
+
 def test_F30_horn_on_an_lstm():
     _, orbit = lstm(steps=100, gain=2.0)
     singular = np.asarray(ls.singular_spectrum(orbit, "state", "state", 100))
