@@ -108,8 +108,9 @@ def save_results(
 ) -> None:
     """Write NAME.png, NAME.pdf, NAME.npz (the numbers drawn) and NAME.json (parameters, landmarks, versions)."""
     paths = save_figure(figure, out, name)
+    numbers: dict[str, Any] = {key: numeric(key, value) for key, value in arrays.items()}
     with replacing(out / f"{name}.npz") as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **{key: numeric(key, value) for key, value in arrays.items()})
+        np.savez_compressed(file, **numbers)
     record = {"parameters": dict(parameters), "landmarks": landmarks.rows, "versions": versions()}
     paths += [out / f"{name}.npz", write_text(out / f"{name}.json", json.dumps(record, indent=2) + "\n")]
     print("  wrote " + ", ".join(map(str, paths)))

@@ -21,13 +21,51 @@ class LinearMaps:
             self.log_determinant = lambda p, x, s: np.linalg.slogdet(self.jacobian(p, x, s))[1]
 
     def step(self, parameters: Any, x: Any, state: Any) -> Any:
-        return (0 * self.jacobian(parameters, x, state) @ state[..., None])[..., 0]
+        return 0 * state
 
     def jacobian(self, parameters: Any, x: Any, state: Any) -> Any:
-        if self.matrices.ndim == 3:
-            return self.matrices[x[..., 0].astype(int)]
-        time = x[..., 0].astype(int).reshape(*x.shape[: x.ndim - self.matrices.ndim + 2], -1)[..., 0]
+        time = x[(..., *(0,) * (x.ndim - 1))].astype(int)
         return self.matrices[time]
+
+
+class Toy:
+    """A cell-like toy, h' = A h + a c, c' = B h + f c (products elementwise), a and f varying with the input.
+
+    The direct part is (h, c): a, (c, c): f.  Within a step h depends on c by ``a`` once more.
+    """
+
+    n = 2
+
+    def __init__(self, A: Any, B: Any) -> None:
+        self.A, self.B = A, B
+
+    def blocks(self, parameters: Any) -> dict[str, slice]:
+        return {"h": slice(0, self.n), "c": slice(self.n, 2 * self.n)}
+
+    def step(self, parameters: Any, x: Any, state: Any) -> Any:
+        return (self.jacobian(parameters, x, state) @ state[..., None])[..., 0]
+
+    def jacobian(self, parameters: Any, x: Any, state: Any) -> Any:
+        a, f = x[..., : self.n], x[..., self.n :]
+        J = np.zeros((*x.shape[:-1], 2 * self.n, 2 * self.n))
+        every = np.arange(self.n)
+        J[..., : self.n, : self.n], J[..., self.n :, : self.n] = self.A, self.B
+        J[..., every, self.n + every], J[..., self.n + every, self.n + every] = a, f
+        return J
+
+    def direct(self, parameters: Any, x: Any, state: Any) -> dict[tuple[str, str], Any]:
+        return {("h", "c"): x[..., : self.n], ("c", "c"): x[..., self.n :]}
+
+    def within(self, parameters: Any, x: Any, state: Any, wrt: str) -> Any:
+        E = np.zeros((*x.shape[:-1], 2 * self.n, self.n))
+        every = np.arange(self.n)
+        E[..., every + (0 if wrt == "h" else self.n), every] = 1.0
+        if wrt == "c":
+            E[..., every, every] = x[..., : self.n]
+        return E
+
+    def evaluate(self, parameters: Any, x: Any, state: Any) -> dict[str, Any]:
+        return {"a": x[..., : self.n], "f": x[..., self.n :]}
 
 
 def product(matrices: Any, blocks: dict[str, slice] | None = None, closed: bool = False) -> flow.Trajectory:
@@ -68,7 +106,7 @@ class Henon:
 
 
 def exact_log_singular_values(matrices: Any, bits: int, rows: Any = None, columns: Any = None) -> np.ndarray:
-    """Log singular values of A_T ··· A_1 (or a block of it), the float64 factors taken as exact: arb arithmetic."""
+    """Log singular values of A_T ··· A_1 (or a block of it), float64 factors taken as exact."""
     before, flint.ctx.prec = flint.ctx.prec, bits
     try:
         P = None

@@ -17,7 +17,10 @@ import lstm_sym as ls
 PACKAGE = Path(ls.__file__).parent
 
 #: A module imports only from its own layer and those above it in this list.
-LAYERS = ["checks", "files", "functions", "notation", "cell", "cells", "calculus", "typeset", "kernels", "flow", "comparison", "figures", "scripts"]
+LAYERS = [
+    *("checks", "files", "functions", "notation", "cell", "cells", "calculus", "typeset", "kernels"),
+    *("flow", "comparison", "figures", "scripts"),
+]
 #: Below the line in the design: no SymPy.
 NUMERIC = {"flow", "figures"}
 #: Layers that need no more than these of what is above them.

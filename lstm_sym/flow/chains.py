@@ -1,7 +1,7 @@
 """The product of Jacobians that a question is about: its factors in chunks of time, and its two ends.
 
-d of_T / d wrt_{T−k} = E_ofᵀ J_T J_{T−1} ··· J_{T−k+1} E_wrt.  For path "full", E_wrt selects the columns of wrt;
-for "total" it is the same-step effect of wrt on the whole state at time T − k (wrt's own rows being the
+d of_T / d wrt_{T−k} = E_ofᵀ J_T J_{T−1} ··· J_{T−k+1} E_wrt.  For path "full", E_wrt selects the columns of
+wrt; for "total" it is the same-step effect of wrt on the whole state at time T − k (wrt's own rows being the
 identity), and plain selection at k = T, since s_0 is given and not made by a step.  For "direct" every unit
 is a chain of its own, on a state of one number per block, and the units are one more batch axis.
 """
@@ -71,7 +71,7 @@ class Chain:
         return restricted(directs(self.trajectory, start, stop, self.units), self.kept)
 
     def effects(self, start: int, stop: int) -> Array | None:
-        """E_wrt at the states before the steps start … stop − 1, (stop − start, ..., size, n_wrt); None: selection."""
+        """E_wrt before steps start … stop − 1: (stop − start, ..., size, n_wrt); None: plain selection."""
         if self.effect_of is None:
             return None
         run = self.trajectory
@@ -90,7 +90,8 @@ def chain(trajectory: Trajectory, of: str, wrt: str, path: str) -> Chain:
     if path not in PATHS:
         raise checks.unknown_name("path", path, PATHS)
     size = trajectory.size
-    spans = [block(trajectory.system, trajectory.parameters, size, *pair) for pair in (("of", of), ("wrt", wrt))]
+    system, parameters = trajectory.system, trajectory.parameters
+    spans = [block(system, parameters, size, *end) for end in (("of", of), ("wrt", wrt))]
     if path == "direct":
         return _direct_chain(trajectory, of, wrt)
     rows, columns = (np.arange(size)[span] for span in spans)
@@ -114,13 +115,14 @@ def _direct_chain(trajectory: Trajectory, of: str, wrt: str) -> Chain:
 
 
 def jacobians(trajectory: Trajectory, start: int, stop: int) -> Array:
-    """J at the steps start … stop − 1, (stop − start, ..., S, S), or ValueError naming one that is not finite."""
+    """J at steps start … stop − 1: (stop − start, ..., S, S), or ValueError naming one not finite."""
     run, size = trajectory, trajectory.size
     value = run.system.jacobian(run.parameters, run.inputs[start:stop], run.before(start, stop))
     full = np.broadcast_to(np.asarray(value, dtype=np.float64), (stop - start, *run.batch, size, size))
     good = np.isfinite(full).all(axis=tuple(range(1, full.ndim)))
     if not good.all():
-        raise ValueError(f"the Jacobian of step {start + int(np.argmin(good))} (counted from 0) is not finite.")
+        step = start + int(np.argmin(good))
+        raise ValueError(f"the Jacobian of step {step} (from 0) is not finite: expected finite numbers.")
     return full
 
 
@@ -155,7 +157,7 @@ def scaled(matrices: Array) -> tuple[Array, wide.Integers]:
 
 
 def log_determinants(trajectory: Trajectory, start: int, stop: int) -> Array | None:
-    """The closed form of log|det J| at the steps start … stop − 1, (stop − start, ...); None where unknown."""
+    """The closed form of log|det J| at steps start … stop − 1: (stop − start, ...); None where unknown."""
     closed: Any = getattr(trajectory.system, "log_determinant", None)
     if closed is None:
         return None

@@ -14,15 +14,17 @@ class Determinants:
     """Log-determinants along a chain, chunk by chunk, summed as its factors are used."""
 
     def __init__(self, chain: Chain) -> None:
+        """Nothing summed yet."""
+        closed = getattr(chain.trajectory.system, "log_determinant", None)
         self._chain = chain
         self._total = np.zeros(chain.batch)
         self._lost = np.zeros(chain.batch, dtype=bool)
         self._gap = self._at = -1.0
-        self._closed = getattr(chain.trajectory.system, "log_determinant", None) is not None and chain.units is None
+        self._closed = closed is not None and chain.units is None
         self._values: Array | None = None
 
     def open(self, first: int, stop: int, jacobians: Array) -> None:
-        """The log-determinants of the steps first … stop − 1: closed form, or LU where they are to be compared."""
+        """The log-determinants of steps first … stop − 1: closed form, or LU where to be compared."""
         if self._closed:
             self._values = log_determinants(self._chain.trajectory, first, stop)
         elif self._chain.whole:

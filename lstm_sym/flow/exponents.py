@@ -21,7 +21,8 @@ def lyapunov_spectrum(
 ) -> Spectrum:
     """The k leading finite-time Lyapunov exponents, (..., k), in nats per step, descending.
 
-    k: how many, all S of them by default.  transient: the first steps, which turn the frame and are not counted.
+    k: how many, all S of them by default.
+    transient: the first steps, which turn the frame and are not counted.
     frame: the tangent vectors to start from, (S, k), orthonormalised first; by default a fixed random frame,
     Haar distributed.
 
@@ -30,7 +31,7 @@ def lyapunov_spectrum(
     singular_spectrum gives: the partial sums of those bound the partial sums of these from above (Horn).
     −inf for directions that a singular step has removed, in the transient too.
 
-    Raises ValueError for k outside 1 … S, transient outside 0 … T − 1, or a frame misshapen or of deficient rank.
+    Raises ValueError for k outside 1 … S, transient outside 0 … T − 1, a frame misshapen or rank deficient.
     """
     size, steps = trajectory.size, len(trajectory)
     Q = _frame(frame, size, _count(k, frame, size))
@@ -38,7 +39,7 @@ def lyapunov_spectrum(
     if not 0 <= transient < steps:
         raise ValueError(f"transient = {transient}: expected an integer from 0 to T − 1 = {steps - 1}.")
     question = chain(trajectory, "state", "state", "full")
-    with wide.quiet():
+    with wide.quiet(trajectory.size):
         return _exponents(question, np.broadcast_to(Q, (*question.batch, *Q.shape)), transient)
 
 

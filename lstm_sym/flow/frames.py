@@ -20,6 +20,9 @@ from lstm_sym.flow.wide import Integers
 
 EPS = float(np.finfo(np.float64).eps)
 
+#: Powers of two by which rows or columns may differ before their sizes are taken care of.
+GRADED = 10
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -45,27 +48,52 @@ def advance(
 
     suspect (...): where the factor may be singular, so that a column within rounding of the span of others
     is taken for what it is there, exactly dependent.  sort=False keeps the order of the columns.
+
+    A factor whose columns differ much in size is taken in two: the sizes, then the matrix that they leave,
+    so that a saturated unit's small column is not lost in a sum with the others.
     """
-    columns, gained = wide.normalised(factor @ frame.Q, axis=-2)
+    _, sizes = wide.split(np.max(np.abs(factor), axis=-2))
+    live = (factor != 0).any(axis=-2)
+    spread = np.where(live, sizes, np.max(sizes, axis=-1, keepdims=True))
+    if np.all(np.ptp(spread, axis=-1) <= GRADED):
+        return _advance(frame, factor, extra, suspect, sort)
+    ones = np.broadcast_to(np.eye(factor.shape[-1]), factor.shape)
+    sizes = np.where(live, sizes, 0)
+    outer, inner = wide.scale(factor, -sizes[..., None, :]), wide.scale(ones, sizes[..., None, :])
+    frame, first, _ = _advance(frame, inner, extra, np.zeros_like(suspect), sort)
+    frame, second, lost = _advance(frame, outer, np.zeros_like(extra), suspect, sort)
+    return frame, first + second, lost
+
+
+def _advance(
+    frame: Frame, factor: Array, extra: Integers, suspect: NDArray[np.bool_], sort: bool
+) -> tuple[Frame, int, NDArray[np.bool_]]:
+    """One factorisation of factor · Q."""
+    image = factor @ frame.Q
+    columns, gained = wide.normalised(image, axis=-2)
     live = (frame.mantissa != 0) & (columns != 0).any(axis=-2)
     mantissa = np.where(live, frame.mantissa, 0.0)
     exponent = frame.exponent + gained + np.asarray(extra)[..., None]
-    noise = np.zeros(live.shape)
-    if suspect.any():
-        reach = np.sqrt(np.sum((np.abs(factor) @ np.abs(frame.Q)) ** 2, axis=-2))
-        noise = np.where(suspect[..., None], tolerance(factor.shape[-1]) * wide.scale(reach, -gained), 0.0)
     magnitude = wide.log2(np.sqrt(np.sum(columns**2, axis=-2)) * mantissa, exponent)
     order = np.argsort(-magnitude if sort else ~live, axis=-1, kind="stable")
-    Q, R, kept, moves, count = _factored(_columns(columns, order), *_entries(order, mantissa != 0, noise))
-    order = np.take_along_axis(order, moves, axis=-1)
+    (kept,) = _entries(order, mantissa != 0)
+    moves = np.broadcast_to(np.arange(order.shape[-1]), order.shape)
+    count = 1
+    if suspect.any():
+        trial, noise = _levelled(image, np.abs(factor) @ np.abs(frame.Q), suspect)
+        kept, moves, tries = _set_aside(_columns(trial, order), kept, *_entries(order, noise))
+        order, count = np.take_along_axis(order, moves, axis=-1), 1 + tries
+    Q, R = _factored(_columns(columns, order))
     mantissa, exponent = _entries(order, mantissa, exponent)
     diagonal = np.where(kept, np.diagonal(R, axis1=-2, axis2=-1), 0.0)
     T = frame.T
     if T is not None:
-        T = coupling(R, diagonal, mantissa, exponent, moves) @ np.take_along_axis(T, order[..., None], axis=-2)
+        T = np.take_along_axis(T, order[..., None], axis=-2)
+        T = coupling(R, diagonal, mantissa, exponent, moves) @ T
     magnitudes, carry = wide.split(mantissa * np.abs(diagonal))
-    lost = kept.sum(axis=-1) < np.count_nonzero(frame.mantissa, axis=-1)
-    return Frame(Q * np.where(diagonal < 0, -1.0, 1.0)[..., None, :], magnitudes, exponent + carry, T), count, lost
+    lost = np.count_nonzero(magnitudes, axis=-1) < np.count_nonzero(frame.mantissa, axis=-1)
+    signs = np.where(diagonal < 0, -1.0, 1.0)
+    return Frame(Q * signs[..., None, :], magnitudes, exponent + carry, T), count, np.asarray(lost)
 
 
 def tolerance(size: int) -> float:
@@ -81,31 +109,55 @@ def _entries(order: NDArray[np.intp], *vectors: Any) -> tuple[Any, ...]:
     return tuple(np.take_along_axis(vector, order, axis=-1) for vector in vectors)
 
 
-def _factored(
+def _levelled(image: Array, reach: Array, suspect: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """The image with its rows on one scale, which leaves the rank as it is, and the rounding in its columns.
+
+    reach: the sums of the sizes of the terms that each entry of the image was summed from.
+    """
+    _, gained = wide.split(np.max(reach, axis=-2))
+    level = wide.scale(reach, -gained[..., None, :])
+    _, rows = wide.split(np.max(level, axis=-1))
+    level = wide.scale(level, -rows[..., :, None])
+    trial = wide.scale(wide.scale(image, -gained[..., None, :]), -rows[..., :, None])
+    noise = tolerance(image.shape[-2]) * np.sqrt(np.sum(level**2, axis=-2))
+    return trial, np.where(suspect[..., None], noise, 0.0)
+
+
+def _set_aside(
     columns: Array, kept: NDArray[np.bool_], noise: Array
-) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.intp], int]:
-    """QR of the columns, those within ``noise`` of the span of earlier ones moved to the end.
+) -> tuple[NDArray[np.bool_], NDArray[np.intp], int]:
+    """Which columns are kept when those within ``noise`` of the span of earlier ones are moved to the end.
 
     The first dependent column is moved and the rest factored again, so that the arbitrary direction which QR
-    puts in its place takes no part in what follows.  Returns Q, R, which are kept, their places, and the count.
+    puts in its place takes no part in what follows.  Returns which are kept, their places, and the count.
     """
     moves = np.broadcast_to(np.arange(columns.shape[-1]), kept.shape)
     count = 0
     while True:
-        Q, R = np.linalg.qr(columns)
+        R = np.asarray(np.linalg.qr(columns, mode="r"))
         count += 1
         dependent = kept & (np.abs(np.diagonal(R, axis1=-2, axis2=-1)) <= noise)
         if not dependent.any():
-            return Q, R, kept, moves, count
+            return kept, moves, count
         kept = kept & ~(dependent & (np.cumsum(dependent, axis=-1) == 1))
         to_end = np.argsort(~kept, axis=-1, kind="stable")
         columns = _columns(columns, to_end)
         kept, noise, moves = _entries(to_end, kept, noise, moves)
 
 
-def coupling(
-    R: Array, diagonal: Array, mantissa: Array, exponent: Integers, places: NDArray[np.intp]
-) -> Array:
+def _factored(columns: Array) -> tuple[Array, Array]:
+    """QR; of rows that differ much in size, the large first (A. J. Cox & N. J. Higham, BIT 38, 1998)."""
+    size = np.max(np.abs(columns), axis=-1)
+    _, level = wide.split(size)
+    if np.all(np.ptp(np.where(size > 0, level, -2 * GRADED), axis=-1) <= GRADED):
+        Q, R = np.linalg.qr(columns)
+        return Q, R
+    rows = np.argsort(-size, axis=-1, kind="stable")
+    Q, R = np.linalg.qr(np.take_along_axis(columns, rows[..., None], axis=-2))
+    return np.take_along_axis(Q, np.argsort(rows, axis=-1)[..., None], axis=-2), R
+
+
+def coupling(R: Array, diagonal: Array, mantissa: Array, exponent: Integers, places: NDArray[np.intp]) -> Array:
     """R_ij μ_j / (r_ii μ_i), unit upper triangular (rows that are lost: those of the identity).
 
     Where a dependent column was moved behind ones that it does not contain, its entries there are rounding

@@ -18,18 +18,18 @@ def gradient_norms(trajectory: Trajectory, of: str, wrt: str, path: str = "full"
     """Log spectral norms, in nats, of d of_T / d wrt_{T−k} for every lag k = 1 … T: (T, ...), entry k − 1.
 
     of, wrt: "state", or the name of a state block.
-    path: "full", the block of the product of state Jacobians; "total", with wrt's same-step effect on the other
-    states added (at k = T the two agree, since the initial state is given, not made by a step); "direct", the
-    product of the direct parts, every weight matrix dropped.  −inf for an exact zero.
+    path: "full", the block of the product of state Jacobians; "total", with wrt's same-step effect on the
+    other states added (at k = T the two agree: the initial state is given, not made by a step); "direct",
+    the product of the direct parts, every weight matrix dropped.  −inf for an exact zero.
 
     One row block is pulled back through the run, each of its columns at a scale of its own, so that states of
     utterly different magnitude do not drown each other, and no magnitude is out of range (back-propagation as
     in Pascanu, Mikolov & Bengio, arXiv 1211.5063).  The relative error is that of an ordinary product: a norm
-    that would come about only by an exact cancellation of larger terms is not resolved; singular_spectrum is.
+    that only comes about because larger terms cancel is lost in their rounding; singular_spectrum finds it.
 
-    Raises UnknownNameError for an unknown block or path, ValueError where the system lacks what the path needs.
+    Raises UnknownNameError for an unknown block or path, ValueError where the system lacks what path needs.
     """
-    with wide.quiet():
+    with wide.quiet(trajectory.size):
         return norms(chain(trajectory, of, wrt, path))
 
 
@@ -73,7 +73,9 @@ def _pulled_back(question: Chain) -> Array:
         wanted = []
         for t in reversed(range(stop - start)):
             rows, exponents = pulled(rows, exponents, jacobians[t], extra[t])
-            ends = (rows, exponents) if effects is None else pulled(rows, exponents, effects[t], np.int64(0))
+            ends = (rows, exponents)
+            if effects is not None:
+                ends = pulled(rows, exponents, effects[t], np.zeros_like(extra[t]))
             chosen = question.wrt if effects is None else slice(None)
             wanted.append(_levelled(ends[0][..., chosen], ends[1][..., chosen]))
         blocks, levels = (np.stack(part) for part in zip(*wanted, strict=True))
@@ -82,7 +84,7 @@ def _pulled_back(question: Chain) -> Array:
 
 
 def pulled(rows: Array, exponents: Integers, matrix: Array, extra: Integers) -> tuple[Array, Integers]:
-    """(rows · diag(2^exponents)) (matrix · 2^extra), as entries below 1 and a power of two for each column."""
+    """(rows · diag(2^exponents)) (matrix · 2^extra), as entries below 1 and a power of two per column."""
     live = (rows != 0).any(axis=-2)
     top = np.max(exponents, axis=-1, where=live, initial=-(2**62), keepdims=True)
     low = np.min(exponents, axis=-1, where=live, initial=2**62, keepdims=True)
@@ -96,7 +98,8 @@ def pulled(rows: Array, exponents: Integers, matrix: Array, extra: Integers) -> 
         acting = live[..., :, None] & (matrix != 0)
         base = np.max(reach, axis=-2, where=acting, initial=-(2**62))
         base = np.where(base > -(2**62), base, 0)
-        product = rows @ np.where(acting, wide.scale(matrix, exponents[..., :, None] - base[..., None, :]), 0.0)
+        levelled = wide.scale(matrix, exponents[..., :, None] - base[..., None, :])
+        product = rows @ np.where(acting, levelled, 0.0)
     mantissas, gained = wide.normalised(product, axis=-2)
     return mantissas, base + gained + np.asarray(extra)[..., None]
 
@@ -116,7 +119,7 @@ def _levelled(rows: Array, exponents: Integers) -> tuple[Array, Integers]:
 
 
 def spectral_norm(blocks: Array) -> Array:
-    """The largest singular values of (..., a, b), by the smaller Gram matrix (which keeps relative accuracy)."""
+    """The largest singular values of (..., a, b), from the smaller Gram matrix: relative accuracy is kept."""
     if min(blocks.shape[-2:]) == 1:
         return np.asarray(np.sqrt(np.sum(blocks**2, axis=(-2, -1))))
     if blocks.shape[-2] > blocks.shape[-1]:

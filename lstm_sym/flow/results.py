@@ -32,8 +32,8 @@ class Certificate:
         if self.determinant_gap is None:
             return f"certificate: no determinant to compare with; {work}"
         source = "closed-form" if self.closed_form else "LU"
-        gap = f"|sum − log|det|| = {self.determinant_gap:.1e} nats of {source} log|det| = {self.determinant:.6g}"
-        return f"certificate: {gap}; {work}"
+        gap = f"|sum − log|det|| = {self.determinant_gap:.1e} nats"
+        return f"certificate: {gap} of {source} log|det| = {self.determinant:.6g}; {work}"
 
 
 class Spectrum(np.ndarray[Any, np.dtype[np.float64]]):

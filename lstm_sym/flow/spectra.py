@@ -28,16 +28,17 @@ def singular_spectrum(
     order, (H, ..., r) with r = min(n_of, n_wrt).  A single integer drops the first axis.  −inf for a singular
     value that is exactly or structurally zero; accurate in the log at any magnitude otherwise.
 
-    One pass over the transposed product serves every horizon: a graded factorisation Q · diag(e^d) · T that is
-    advanced a step at a time, and finished, at each wanted lag, by sweeps (G. W. Stewart, ETNA 5, 1997).
+    One pass over the transposed product serves every horizon: a graded factorisation Q · diag(e^d) · T that
+    is advanced a step at a time, and finished, at each wanted lag, by sweeps (G. W. Stewart, ETNA 5, 1997).
 
     Raises UnknownNameError for an unknown block or path, ValueError for horizons outside 1 … T, or where the
     system lacks what the path needs.
     """
     lags = _lags(horizons, len(trajectory))
-    with wide.quiet():
+    with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path)
-        values, certificate = _direct(question, lags) if question.units is not None else spectra(question, lags)
+        answer = spectra if question.units is None else _direct
+        values, certificate = answer(question, lags)
     spans = blocks(trajectory.system, trajectory.parameters, trajectory.size)
     rank = min(len(range(trajectory.size)[spans[name]]) for name in (of, wrt))
     out = np.full((*values.shape[:-1], rank), -np.inf)
@@ -81,7 +82,8 @@ def spectra(question: Chain, lags: list[int]) -> tuple[Array, Certificate]:
     if narrow.size == 0:
         empty = np.full((len(lags), *question.batch, 1), -np.inf)
         return empty, Certificate(None, None, False, 0, deepest)
-    frame = start(np.broadcast_to(np.eye(narrow.size)[:, narrow.of], (*narrow.batch, narrow.size, len(narrow.of))))
+    selection = np.eye(narrow.size)[:, narrow.of]
+    frame = start(np.broadcast_to(selection, (*narrow.batch, *selection.shape)))
     determinants, work = Determinants(narrow), 0
     for first, stop in narrow.windows(deepest):
         jacobians = narrow.jacobians(first, stop)

@@ -9,6 +9,8 @@ keeps relative accuracy for a well-conditioned matrix times a diagonal.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,9 +25,7 @@ RANGE = 850
 FEWEST, MOST = 2, 200
 
 
-def end(
-    N: Array, mantissa: Array, exponent: Integers, T: Array, noisy: bool
-) -> tuple[Array, Integers, Array]:
+def end(N: Array, mantissa: Array, exponent: Integers, T: Array, noisy: bool) -> tuple[Array, Integers, Array]:
     """N diag(μ) T = (orthonormal) diag(μ') T', N being the chosen rows (n, r) of an orthonormal Q.
 
     noisy: whether a row or column of N within rounding of the others is exactly dependent on them.
@@ -92,7 +92,7 @@ def sweep(mantissa: Array, exponent: Integers, T: Array) -> tuple[Array, Integer
     """diag(μ) T = (diag(μ') T')ᵀ (orthonormal)ᵀ: μ' and T' (p, p), sorted by magnitude first."""
     size = wide.log2(mantissa * np.sqrt(np.sum(T**2, axis=1)), exponent)
     order = np.argsort(-size, kind="stable")
-    R = np.linalg.qr(T[order].T, mode="r")
+    R: Array = np.asarray(np.linalg.qr(T[order].T, mode="r"))
     mantissa, exponent = mantissa[order], exponent[order]
     if (np.diagonal(R) == 0).any():
         R, mantissa, exponent, _ = pivoted(T[order].T, mantissa, exponent, 0.0)
@@ -125,7 +125,7 @@ def groups(T: Array) -> list[tuple[int, int]]:
     across = np.diagonal(np.maximum.accumulate(beyond, axis=0), offset=1)
     cuts = np.flatnonzero(across <= EPS / size) + 1
     edges = [0, *map(int, cuts), size]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def _too_wide(mantissa: Array, exponent: Integers, bounds: list[tuple[int, int]]) -> bool:
@@ -144,4 +144,4 @@ def _group(mantissa: Array, exponent: Integers, T: Array) -> Array:
     values, _, _, work, _, info = dgejsv(columns, joba=0, jobu=3, jobv=3, jobr=1, jobt=1, jobp=1)
     if info != 0 or not np.all(values > 0):
         return wide.logs(mantissa, exponent)
-    return wide.log(values) + np.log(work[0] / work[1]) + top * wide.LOG_2
+    return np.asarray(wide.log(values) + np.log(work[0] / work[1]) + top * wide.LOG_2)

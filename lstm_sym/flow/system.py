@@ -19,10 +19,10 @@ class System(Protocol):
 
     - ``blocks(parameters) -> dict[str, slice]``: the state's blocks in stacking order;
     - ``prepare(parameters, inputs, initial)``: the three of them validated, with the defaults filled in;
-    - ``unroll(parameters, inputs, initial) -> (T, ..., S)``: the loop over ``step``, faster;
-    - ``direct(parameters, x, state) -> {(of, wrt): (..., n)}``: diagonals of the state Jacobian's direct part;
+    - ``unroll(parameters, inputs, initial) -> (T, ..., S)``: the loop over ``step``;
+    - ``direct(parameters, x, state) -> {(of, wrt): (..., n)}``: its direct part's diagonals;
     - ``within(parameters, x, state, wrt) -> (..., S, n_wrt)``: effect of a new block on all of the new state;
-    - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf where singular (or None: not known);
+    - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf if singular (or None: unknown);
     - ``evaluate(parameters, x, state) -> {name: (..., n)}``: every named quantity of the step.
     """
 

@@ -117,7 +117,7 @@ def _broadcast(inputs: Array, initial: Array) -> tuple[Array, Array]:
         batch = np.broadcast_shapes(inputs.shape[1:-1], initial.shape[:-1])
     except ValueError:
         given = f"inputs (T, ..., m) {inputs.shape} and initial (..., S) {initial.shape}"
-        raise ValueError(f"{given} do not broadcast: expected equal batch axes, or axes of length 1.") from None
+        raise ValueError(f"{given} do not broadcast: expected batch axes that are equal or 1.") from None
     steps, width = inputs.shape[0], inputs.shape[-1]
     missing = (1,) * (len(batch) - (inputs.ndim - 2))
     aligned = inputs.reshape(steps, *missing, *inputs.shape[1:-1], width).copy()
@@ -139,8 +139,8 @@ def _states(system: System, parameters: Any, inputs: Array, initial: Array) -> A
     if not good.all():
         step = int(np.argmin(good))
         raise FloatingPointError(
-            f"the state is no longer finite after step {step} (counted from 0) of {len(states)}: expected finite "
-            f"states throughout. Shorten the run, or reduce the weights or the initial state."
+            f"the state is no longer finite after step {step} (counted from 0): expected finite states "
+            f"throughout. Shorten the run, or reduce the weights or the initial state."
         )
     return states
 
@@ -152,7 +152,8 @@ def _loop(system: System, parameters: Any, inputs: Array, initial: Array) -> Arr
     for t, x in enumerate(inputs):
         state = np.asarray(system.step(parameters, x, state))
         if state.shape != initial.shape:
-            raise ValueError(f"step {t} gives a state of shape {state.shape}: expected {initial.shape}, as before it.")
+            given = f"step {t} gives a state of shape {state.shape}"
+            raise ValueError(f"{given}: expected {initial.shape}, the shape of the state before it.")
         states[t] = state
         if not np.isfinite(state).all():
             return states[: t + 1]

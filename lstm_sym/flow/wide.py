@@ -6,6 +6,8 @@ intermediate result can overflow or underflow.  A mantissa of 0 is zero, whateve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,10 +18,28 @@ Integers = NDArray[np.int64]
 
 LOG_2 = float(np.log(2.0))
 
+#: The state size up to which a second BLAS thread costs more than it brings.
+SERIAL = 256
 
-def quiet() -> np.errstate:
-    """Underflow is meant wherever scales are split off, and is harmless."""
-    return np.errstate(under="ignore")
+
+@contextmanager
+def quiet(size: int) -> Iterator[None]:
+    """Within: underflow, meant where scales are split off, goes unreported; BLAS does not fork in vain.
+
+    For states of at most ``SERIAL`` numbers BLAS is held to one thread, if threadpoolctl is installed; both
+    settings are put back at the end.
+    """
+    with np.errstate(under="ignore"), _one_thread() if size <= SERIAL else nullcontext():
+        yield
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def split(values: Array) -> tuple[Array, Integers]:
@@ -47,7 +67,7 @@ def logs(mantissa: Array, exponent: Integers) -> Array:
     magnitude = np.abs(mantissa)
     out = np.full(np.broadcast_shapes(magnitude.shape, exponent.shape), -np.inf)
     np.log(magnitude, out=out, where=magnitude > 0)
-    return out + exponent * LOG_2
+    return np.asarray(out + exponent * LOG_2)
 
 
 def log(values: Array) -> Array:
