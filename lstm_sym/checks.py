@@ -6,14 +6,17 @@ Every message says what was given, what was expected and, where it helps, what t
 from __future__ import annotations
 
 import difflib
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-#: Sizes above this are refused before work begins: a dense n×n float64 matrix would pass 34 GB.
-LARGEST_SIZE = 65_536
+#: Sizes above this are refused before work begins: one n×n float64 matrix would pass 2 GB.
+LARGEST_SIZE = 16_384
+#: Bytes above which an array is not even asked for.
+LARGEST_ARRAY = 2**36
 
 
 class UnknownNameError(KeyError, ValueError):
@@ -38,6 +41,13 @@ def size(what: str, value: object) -> int:
     if not 1 <= number <= LARGEST_SIZE:
         raise ValueError(f"{what} = {number}: expected an integer from 1 to {LARGEST_SIZE}.")
     return number
+
+
+def fits(what: str, *shape: int) -> None:
+    """ValueError if a float64 array of that shape would be absurdly large."""
+    needed = 8 * math.prod(shape)
+    if needed > LARGEST_ARRAY:
+        raise ValueError(f"{what} would take {needed / 2**30:,.0f} GiB: expected at most {LARGEST_ARRAY / 2**30:.0f}.")
 
 
 def integer(what: str, value: object) -> int:

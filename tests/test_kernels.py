@@ -251,7 +251,7 @@ def test_kernel_asks_for_a_cell():
         ({"hidden": 0}, "hidden = 0: expected an integer from 1"),
         ({"hidden": -3}, "hidden = -3"),
         ({"inputs": 0}, "inputs = 0"),
-        ({"hidden": 10**9}, "expected an integer from 1 to 65536"),
+        ({"hidden": 10**9}, "expected an integer from 1 to 16384"),
         ({"W_hff": 1.0}, "Did you mean 'W_hf'"),
         ({"W_hf": np.zeros((3, 4))}, r"W_hf has shape \(3, 4\): expected a number or \(4, 4\), \(hidden, hidden\)"),
         ({"b_f": np.nan}, "b_f is nan"),
@@ -325,6 +325,11 @@ def test_text_is_no_array():
         ls.Kernel(ls.LSTM).step(spoiled(), ["a", "b", "c"], np.zeros(8))
     with pytest.raises(TypeError, match="expected a dict"):
         ls.Kernel(ls.LSTM).step([1.0], np.zeros(3), np.zeros(8))
+
+
+def test_an_absurd_number_of_steps_is_refused_before_any_memory_is_asked_for():
+    with pytest.raises(ValueError, match=r"inputs = 1000000000000 steps: .* would take 81,956 GiB"):
+        ls.run(ls.Kernel(ls.LSTM), spoiled(), 10**12)
 
 
 def test_total_path_needs_a_trajectory():

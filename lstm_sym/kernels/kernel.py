@@ -11,7 +11,7 @@ from lstm_sym.calculus.determinants import log_determinant
 from lstm_sym.calculus.horizon import HorizonProduct, horizon_product
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.cell import Cell
-from lstm_sym.checks import finite, integer
+from lstm_sym.checks import finite, fits, integer
 from lstm_sym.functions import Array
 from lstm_sym.kernels import forward, listing
 from lstm_sym.kernels.backward import (
@@ -123,6 +123,7 @@ class Kernel:
             steps = integer("inputs", inputs)
             if steps < 1:
                 raise ValueError(f"inputs = {steps}: expected at least one time step.")
+            fits(f"inputs = {steps} steps: the inputs and states", steps, m + S)
             inputs = np.zeros((steps, m), bound.dtype)
         inputs = self._vector("inputs", inputs, m, "(T, ..., inputs)")
         if inputs.ndim < 2 or not len(inputs):
