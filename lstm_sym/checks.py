@@ -47,7 +47,7 @@ def fits(what: str, *shape: int) -> None:
     """ValueError if a float64 array of that shape would be absurdly large."""
     needed = 8 * math.prod(shape)
     if needed > LARGEST_ARRAY:
-        raise ValueError(f"{what} would take {needed / 2**30:,.0f} GiB: expected at most {LARGEST_ARRAY / 2**30:.0f}.")
+        raise ValueError(f"{what} would take {needed / 2**30:,.0f} GiB, more than {LARGEST_ARRAY / 2**30:.0f}.")
 
 
 def integer(what: str, value: object) -> int:
