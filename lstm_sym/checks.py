@@ -43,6 +43,24 @@ def size(what: str, value: object) -> int:
     return number
 
 
+def real_scalar(what: str, value: Any) -> float:
+    """``value`` as one finite real number, or TypeError / ValueError."""
+    array = finite(what, value)
+    if array.ndim or array.dtype.kind == "c":
+        raise TypeError(f"{what} = {value!r}: expected one real number.")
+    return float(array)
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """The Generator that ``rng`` is, or that it seeds."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"rng = {rng!r}: expected a numpy.random.Generator, a non-negative integer or None."
+        ) from None
+
+
 def fits(what: str, *shape: int) -> None:
     """ValueError if a float64 array of that shape would be absurdly large."""
     needed = 8 * math.prod(shape)
@@ -64,8 +82,10 @@ def numeric(what: str, value: Any) -> np.ndarray:
     """``value`` as an array of floats or complex numbers; float32 and float64 are kept, integers become float64."""
     try:
         array = np.asarray(value)
-    except ValueError as error:  # ragged nesting
-        raise ValueError(f"{what} is not a rectangular array of numbers: {error}") from None
+    except ValueError:  # ragged nesting
+        raise ValueError(f"{what} is not a rectangular array of numbers: its rows differ in length.") from None
+    if np.ma.is_masked(value):
+        raise ValueError(f"{what} has masked entries: expected numbers. Fill them first.")
     if array.dtype.kind in "biu":
         return array.astype(np.float64)
     if array.dtype.kind not in "fc":

@@ -48,7 +48,8 @@ class Comparison:
         width = max(map(len, heads))
         lines = [f"{'log10 of the gradient norm at lag':<{width}}" + "".join(f"{k:>10}" for k in lags)]
         for head, row in zip(heads, self.rows.values(), strict=True):
-            norms = row.norms.reshape(steps, -1).mean(axis=1)[np.array(lags) - 1] / np.log(10)
+            chosen = row.norms.reshape(steps, -1)[np.array(lags) - 1] / np.log(10)
+            norms = chosen.mean(axis=1) if chosen.size else np.full(len(lags), np.nan)
             lines.append(f"{head:<{width}}" + "".join(f"{norm:>10.2f}" for norm in norms))
         return "\n".join(lines)
 
@@ -80,9 +81,9 @@ def compare(*trajectories: Trajectory) -> Comparison:
         raise ValueError("nothing to compare: give at least one trajectory, ls.run(...).")
     first, rows = trajectories[0], {}
     for trajectory in trajectories:
-        kernel = trajectory.system
+        kernel = getattr(trajectory, "system", None)
         if not isinstance(kernel, Kernel):
-            raise TypeError(f"a trajectory of {type(kernel).__name__}: expected runs of lstm_sym.Kernel.")
+            raise TypeError(f"{trajectory!r:.60}: expected a trajectory of a Kernel, as lstm_sym.run returns it.")
         if not np.array_equal(trajectory.inputs, first.inputs):
             raise ValueError("the trajectories have different inputs: run every network over the same ones.")
         if (n := _hidden(trajectory)) != _hidden(first):

@@ -122,21 +122,24 @@ def plot_gradient_norms(
 ) -> Axes:
     """log10 of gradient norms against lag.
 
-    curves: by label, log norms in nats at lags 1, 2, …; (T,), or (runs, T): then the median and the range.
+    curves: by label, log norms in nats at lags 1, 2, …; (T,), or (runs, T): then the median
+        and the range. A vanished norm counts as the least; where the median has vanished the line ends.
     slopes: by the same labels, theoretical slopes in nats per step, drawn as thin guides through the origin.
     """
     ax, drawn = _axes(ax), False
     for (label, logs), (colour, dash) in zip(curves.items(), _looks(), strict=False):
-        decades = np.atleast_2d(_decades(logs))
-        lags = np.arange(1, decades.shape[1] + 1)
-        keep = np.isfinite(decades).any(axis=0)
+        runs = np.atleast_2d(np.asarray(logs, dtype=np.float64))
+        lags = np.arange(1, runs.shape[1] + 1)
+        middle = _decades(np.median(np.where(np.isnan(runs), -np.inf, runs), axis=0))
+        keep = np.isfinite(middle)
         drawn = drawn or bool(keep.any())
         if not keep.any():
             ax.plot([], [], color=colour, linestyle=dash, label=f"{label} (0)")
             continue
-        ax.plot(lags[keep], np.nanmedian(decades[:, keep], axis=0), color=colour, linestyle=dash, label=label)
-        if len(decades) > 1:
-            low, high = np.nanmin(decades[:, keep], axis=0), np.nanmax(decades[:, keep], axis=0)
+        ax.plot(lags[keep], middle[keep], color=colour, linestyle=dash, label=label)
+        if len(runs) > 1:
+            decades = _decades(runs[:, keep])
+            low, high = np.nanmin(decades, axis=0), np.nanmax(decades, axis=0)
             ax.fill_between(lags[keep], low, high, color=colour, alpha=0.2, linewidth=0)
         if slopes and label in slopes:
             first = not any(line.get_label() == "theory" for line in ax.lines)
@@ -166,7 +169,7 @@ def plot_singular_values(
             drawn, lowest = True, min(lowest, float(np.nanmin(decades)))
     if floor and lowest < SMALLEST_DOUBLE:
         ax.axhline(SMALLEST_DOUBLE, **GUIDE, label="smallest double")
-    ax.set(xlabel="$i/N$", ylabel=r"$\log_{10}\,\sigma_i$", title=title, xlim=(0, 1))
+    ax.set(xlabel="$i/N$", ylabel=r"$\log_{10}\,\sigma_i$", title=title, xlim=(0, 1.01))
     _note_if_empty(ax, drawn, "singular value")
     return ax
 

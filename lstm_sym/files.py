@@ -13,12 +13,18 @@ from pathlib import Path
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary name in ``target``'s folder to write to; renamed to it at the end, removed if anything fails.
 
-    Raises FileNotFoundError if there is no such folder.
+    A symbolic link is followed. Raises OSError, naming the target, if its folder is missing or not writable, or if
+    something that is no ordinary file (a folder, a device) has that name.
     """
-    final = Path(target)
+    final = Path(os.path.realpath(target))
+    if final.exists() and not final.is_file():
+        raise OSError(f"cannot write {target}: it is not an ordinary file.")
     if not final.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {final}: there is no folder {final.parent}.")
-    handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.")
+        raise FileNotFoundError(f"cannot write {target}: there is no folder {final.parent}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=final.parent, prefix=".lstm_sym.")
+    except OSError as error:
+        raise OSError(f"cannot write {target}: {error.strerror}.") from None
     os.close(handle)
     temporary = Path(name)
     try:

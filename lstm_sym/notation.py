@@ -169,9 +169,9 @@ def scalar(expression: sp.Expr, style: Style) -> str:
 def _number(number: sp.Expr, style: Style) -> str:
     if number.is_negative:
         return style.minus.strip() + _number(-number, style)
-    if number.is_Rational and number.q != 1:
+    if number.is_Rational and sp.Integer(10) ** 12 % number.q:
         return style.fraction(str(number.p), str(number.q))
-    return str(number) if number.is_Rational else f"{float(number):.15g}"
+    return str(number) if number.is_Integer else f"{float(number):.15g}"
 
 
 def _sum(expression: sp.Expr, style: Style) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import platform
 import sys
@@ -28,6 +29,9 @@ def parser(document: str | None, **defaults: int) -> argparse.ArgumentParser:
 
     ``document`` is the script's docstring, which --help shows.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without σ shows ?, not a traceback
     made = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--quick", action="store_true", help="smaller sizes, for a first look (a few seconds)")
     made.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="folder for the files")
@@ -55,7 +59,7 @@ def run_script(work: Callable[[argparse.Namespace], None], options: argparse.Nam
         options.out.mkdir(parents=True, exist_ok=True)
         with one_thread():
             work(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, FloatingPointError, MemoryError, OSError) as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
         return 2
     return 0
@@ -112,7 +116,10 @@ def save_results(
     with replacing(out / f"{name}.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **numbers)
     record = {"parameters": dict(parameters), "landmarks": landmarks.rows, "versions": versions()}
-    paths += [out / f"{name}.npz", write_text(out / f"{name}.json", json.dumps(record, indent=2) + "\n")]
+    paths += [
+        out / f"{name}.npz",
+        write_text(out / f"{name}.json", json.dumps(record, indent=2, allow_nan=False) + "\n"),
+    ]
     print("  wrote " + ", ".join(map(str, paths)))
 
 

@@ -13,7 +13,7 @@ from lstm_sym.calculus.horizon import HorizonProduct, horizon_product
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.text import latex_lines
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, a_cell
 from lstm_sym.cell.text import slug
 from lstm_sym.notation import LATEX, lagged, scalar
 
@@ -76,7 +76,7 @@ def sheet(*cells: Cell, standalone: bool = True) -> str:
     """
     if not cells:
         raise ValueError("no cell given: sheet(ls.LSTM), or several cells.")
-    slugs = [slug(cell.name) for cell in cells]
+    slugs = [slug(a_cell(cell).name) for cell in cells]
     if len(set(slugs)) < len(slugs):
         raise ValueError(f"cells named {', '.join(cell.name for cell in cells)}: their labels would coincide.")
     body = "\n\n".join(_cell_section(cell) for cell in cells)
@@ -85,13 +85,20 @@ def sheet(*cells: Cell, standalone: bool = True) -> str:
 
 def _cell_section(cell: Cell) -> str:
     parts = [
-        rf"\section*{{{cell.name}}}",
+        rf"\section*{{{escaped(cell.name)}}}",
         rf"\subsection*{{Forward pass}}{chr(10)}{cell.latex()}",
         _subsection(cell, "Gate gradients", _gates(cell)),
         _subsection(cell, "State Jacobian", [*_state_blocks(cell), *_totals(cell)]),
         _subsection(cell, "Products over a horizon (the latest step leftmost)", _horizon(cell)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def escaped(name: str) -> str:
+    """A name as LaTeX text: nothing in it is a command."""
+    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    special |= {character: "\\" + character for character in "_%#&${}"}
+    return "".join(special.get(character, character) for character in name)
 
 
 Rows = tuple[str, Sequence[str]]

@@ -54,8 +54,8 @@ def test_reach_orders_the_networks_as_claimed(results):
     arrays = record(results, "gradient_reach")[1]
     assert len(arrays) == 16
     last = {label: np.median(norms[:, -1]) for label, norms in arrays.items()}
-    assert last["rnn, gain 0.9"] < last["lstm cell-to-cell, $b_f$ = 1"] < last["lstm cell-to-cell, $b_f$ = 3"]
-    assert last["lstm direct, $b_f$ = 0"] + 20 < last["lstm cell-to-cell, $b_f$ = 0"]
+    assert last["rnn, gain 0.9"] < last["lstm cell-to-cell, b_f = 1"] < last["lstm cell-to-cell, b_f = 3"]
+    assert last["lstm direct, b_f = 0"] + 20 < last["lstm cell-to-cell, b_f = 0"]
     assert all(norms.shape == (2, 200) for norms in arrays.values())
 
 

@@ -90,3 +90,10 @@ def test_axes_go_in_and_come_out():
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         figures.save_figure(draw(), tmp_path / "none", "f")
+
+
+def test_the_median_counts_runs_that_have_vanished():
+    gone = np.full(50, -np.inf)
+    ax = figures.plot_gradient_norms({"a": [LOGS, gone, gone], "b": [LOGS, 2 * LOGS, gone]})
+    assert ax.lines[0].get_label() == "a (0)"
+    assert_allclose(ax.lines[1].get_ydata(), 2 * LOGS / np.log(10))

@@ -11,7 +11,7 @@ from lstm_sym.calculus.explicit import shifted
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import IDENTITY, Term, Terms, merged, product
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.cell import Affine, Cell, Elementwise, Node
+from lstm_sym.cell import Affine, Cell, Elementwise, Node, a_cell
 from lstm_sym.cell.graph import unit
 from lstm_sym.checks import unknown_name
 from lstm_sym.notation import lagged
@@ -68,10 +68,10 @@ def resolve_wrt(cell: Cell, wrt: object) -> str:
     """The vector that ``wrt`` names; a state's name (as text) means the state that enters the step."""
     name = _name(wrt)
     if name in cell.weights:
-        vectors = ", ".join(f"a_{line.target}" for line in cell.lines if f"a_{line.target}" in cell.node)
+        fed = [n.name for n in cell.nodes if isinstance(n, Affine) and name in dict(n.products)]
         raise ValueError(
-            f"wrt = {name!r} is a weight matrix: a derivative by a matrix has three indices. Ask for the"
-            f" pre-activation that it feeds ({vectors}), or for numbers from Kernel(...).gradient."
+            f"wrt = {name!r} is a weight matrix: a derivative by a matrix has three indices. Ask for what it feeds"
+            f" ({', '.join(fed)}), or for numbers from Kernel(...).gradient."
         )
     if isinstance(wrt, str) and name in cell.states:
         return lagged(name)
@@ -121,6 +121,7 @@ def jacobian(cell: Cell, of: Any, wrt: Any, path: str = "partial") -> Jacobian |
         UnknownNameError: a name that is not in the cell, or a path that is not one of the three.
         ValueError: ``wrt`` is a weight matrix.
     """
+    cell = a_cell(cell)
     if path not in PATHS:
         raise unknown_name("path", path, PATHS)
     rows = cell.states if _name(of) == "state" else (of,)

@@ -10,7 +10,7 @@ import sympy as sp
 from lstm_sym.calculus.derive import accumulate
 from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.terms import Term, Terms
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, a_cell
 from lstm_sym.notation import LATEX, derivation_style, lagged, latex_timeless, scalar, with_parameters
 
 
@@ -52,6 +52,7 @@ def log_determinant(cell: Cell) -> LogDeterminant | None:
     the determinant: differentiate each state with the other new states held. What remains must be triangular up
     to the order of its blocks, with single products of square factors as pivots.
     """
+    cell = a_cell(cell)
     reduced: dict[tuple[str, str], Terms] = {}
     for row in cell.states:
         others = frozenset(cell.states) - {row}

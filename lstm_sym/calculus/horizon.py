@@ -8,7 +8,7 @@ from lstm_sym.calculus import text
 from lstm_sym.calculus.derive import jacobian, within_step
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, a_cell
 from lstm_sym.checks import unknown_name
 
 HORIZON_PATHS = ("full", "direct", "total")
@@ -106,6 +106,7 @@ def horizon_product(cell: Cell, of: str, wrt: str, path: str = "full") -> Horizo
     Raises:
         UnknownNameError: an unknown state or path.
     """
+    cell = a_cell(cell)
     if path not in HORIZON_PATHS:
         raise unknown_name("path", path, HORIZON_PATHS)
     for name in (of, wrt):

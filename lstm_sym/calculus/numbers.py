@@ -11,8 +11,10 @@ import numpy as np
 import sympy as sp
 
 from lstm_sym.calculus.terms import Term, Terms
-from lstm_sym.checks import numeric
+from lstm_sym.cell import Cell
+from lstm_sym.checks import finite, unknown_name
 from lstm_sym.functions import Array, compiled
+from lstm_sym.notation import lag_of
 
 if TYPE_CHECKING:
     from lstm_sym.calculus.values import Jacobian
@@ -102,38 +104,50 @@ def _coefficients(terms: Terms) -> Coefficients:
 
 def evaluate(jacobian: Jacobian, given: Mapping[str, Any]) -> Array:
     """``Jacobian.evaluate``: pre-activations are used where given, gates otherwise."""
-    values = {str(getattr(name, "name", name)): numeric(str(name), value) for name, value in given.items()}
+    values = {name: _value(jacobian.cell, name, value) for name, value in given.items()}
     terms = jacobian.terms if values.keys() >= set(_coefficients(jacobian.terms).arguments) else jacobian.readable
     coefficients = _coefficients(terms)
     weights = {weight.name for term in terms for weight in term.weights}
     if missing := [name for name in (*coefficients.arguments, *sorted(weights)) if name not in values]:
         raise ValueError(f"no value for {', '.join(missing)}: {jacobian.equation()} needs them.")
-    numbers = coefficients(values)
-    rows, columns, batch = _shape(jacobian, terms, numbers, values)
-    dtype = np.result_type(*(values[name] for name in (*coefficients.arguments, *weights)), np.float32)
-    out = np.zeros((*batch, rows, columns), dtype)
-    add_dense(out, terms, numbers, values)
+    sizes = _sizes(jacobian.cell, values)
+    if unknown := [size for size in jacobian.shape if size not in sizes]:
+        raise ValueError(f"the {unknown[0]} size cannot be told: give at least one vector or weight of that size.")
+    used = [values[name] for name in coefficients.arguments]
+    try:
+        batch = np.broadcast_shapes(*(value.shape[:-1] for value in used))
+    except ValueError:
+        shapes = ", ".join(f"{n} {values[n].shape}" for n in coefficients.arguments)
+        raise ValueError(f"the leading axes do not broadcast: {shapes}.") from None
+    dtype = np.result_type(*used, *(values[name] for name in weights), np.float32)
+    out = np.zeros((*batch, *(sizes[size] for size in jacobian.shape)), dtype)
+    add_dense(out, terms, coefficients(values), values)
     return out
 
 
-def _shape(
-    jacobian: Jacobian, terms: Terms, numbers: Mapping[sp.Expr, Any], values: Mapping[str, Array]
-) -> tuple[int, int, tuple[int, ...]]:
-    """(rows, columns, batch shape), from whatever value has each size."""
+def _value(cell: Cell, name: str, value: Any) -> Array:
+    """One given value: its name known, its entries finite, its axes as many as they should be."""
+    base = lag_of(name)[0]
+    if not (name in cell.parameters or name in cell.vectors or base in cell.vectors):
+        raise unknown_name(f"quantity of {cell.name}", name, (*cell.vectors, *cell.parameters))
+    array = finite(name, value)
+    if name in cell.weights and array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}: expected (rows, columns).")
+    if array.ndim == 0:
+        raise ValueError(f"{name} is a single number: expected a vector, (..., n).")
+    return array
+
+
+def _sizes(cell: Cell, values: Mapping[str, Array]) -> dict[str, int]:
+    """The length behind every size name that some value has."""
     sizes: dict[str, int] = {}
     for name, value in values.items():
-        if name in jacobian.cell.weights:
-            weight = jacobian.cell.weights[name]
-            lengths = {weight.rows: value.shape[0], weight.columns: value.shape[1]}
+        if name in cell.weights:
+            weight = cell.weights[name]
+            lengths = {(weight.rows, value.shape[0]), (weight.columns, value.shape[1])}
         else:
-            base = name if name in jacobian.cell.sizes else name.split("_prev")[0]
-            lengths = (
-                {jacobian.cell.sizes[base]: value.shape[-1]} if base in jacobian.cell.sizes and value.ndim else {}
-            )
-        for size, length in lengths.items():
+            lengths = {(cell.sizes[name if name in cell.sizes else lag_of(name)[0]], value.shape[-1])}
+        for size, length in lengths:
             if sizes.setdefault(size, length) != length:
-                raise ValueError(f"{name} has {size} size {length}, another value has {sizes[size]}.")
-    if unknown := [size for size in jacobian.shape if size not in sizes]:
-        raise ValueError(f"the {unknown[0]} size cannot be told: give at least one vector or weight of that size.")
-    batch = np.broadcast_shapes(*(np.shape(numbers[d])[:-1] for term in terms for d in term.diagonals))
-    return sizes[jacobian.shape[0]], sizes[jacobian.shape[1]], batch
+                raise ValueError(f"{name} has shape {value.shape}: its {size} size is {sizes[size]} elsewhere.")
+    return sizes

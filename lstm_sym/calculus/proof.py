@@ -20,7 +20,7 @@ from lstm_sym.calculus.determinants import log_determinant
 from lstm_sym.calculus.text import unicode_name
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.calculus.writtenout import WrittenOut
-from lstm_sym.cell import Cell, Elementwise
+from lstm_sym.cell import Cell, Elementwise, a_cell
 from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Activation
 from lstm_sym.notation import lagged
@@ -59,7 +59,7 @@ class Proof:
     __repr__ = __str__
 
 
-def verify(cell: Cell, claims: Iterable[Jacobian] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
+def verify(cell: Cell, claims: Jacobian | Iterable[Jacobian] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
     """Prove Jacobians of ``cell`` exact, or fail loudly.
 
     Args:
@@ -73,14 +73,15 @@ def verify(cell: Cell, claims: Iterable[Jacobian] | None = None, sizes: Iterable
 
     Raises:
         VerificationError: an entry differs; the message shows both.
-        ValueError: a size below 2.
+        ValueError: a size below 2, no claims at all, or claims about another cell.
     """
     start = time.perf_counter()
+    cell = a_cell(cell)
     sizes = tuple(checked_size("size", n) for n in sizes)
     if not sizes or min(sizes) < 2:
         raise ValueError(f"sizes = {sizes}: expected sizes of at least 2; at 1 a misplaced diagonal would pass.")
     proof = Proof(cell, sizes)
-    chosen = list(all_jacobians(cell) if claims is None else claims)
+    chosen = list(all_jacobians(cell)) if claims is None else _checked_claims(cell, claims)
     for n in sizes:
         written = WrittenOut(cell, n)
         for claim in chosen:
@@ -91,6 +92,18 @@ def verify(cell: Cell, claims: Iterable[Jacobian] | None = None, sizes: Iterable
     proof.determinant = _prove_determinant(cell)
     proof.seconds = time.perf_counter() - start
     return proof
+
+
+def _checked_claims(cell: Cell, claims: Jacobian | Iterable[Jacobian]) -> list[Jacobian]:
+    chosen = [claims] if isinstance(claims, Jacobian) else list(claims)
+    if not chosen:
+        raise ValueError("no claims were given: leave claims out to prove every Jacobian.")
+    for claim in chosen:
+        if not isinstance(claim, Jacobian):
+            raise TypeError(f"a claim is a {type(claim).__name__}: expected a Jacobian, as ls.jacobian returns it.")
+        if claim.cell is not cell:
+            raise ValueError(f"a claim is about {claim.cell.name}: expected claims about {cell.name}.")
+    return chosen
 
 
 def all_jacobians(cell: Cell) -> Iterator[Jacobian]:

@@ -12,7 +12,8 @@ import sympy as sp
 from lstm_sym.calculus import explicit, numbers, text
 from lstm_sym.calculus.terms import Term, Terms, merged
 from lstm_sym.cell import Cell
-from lstm_sym.checks import unknown_name
+from lstm_sym.checks import finite, unknown_name
+from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Array
 
 
@@ -70,11 +71,11 @@ class Jacobian:
             TypeError: a value that is neither a number nor a SymPy expression.
         """
         replacement = {}
-        for name, value in {**(values or {}), **named}.items():
-            code = getattr(name, "name", name)
-            if not isinstance(value, (int, float, np.number, sp.Expr)):
-                raise TypeError(f"{code} = {value!r}: expected a number or a SymPy expression.")
-            replacement[explicit.vector(self.cell, code)] = sp.sympify(value)
+        for name, value in _by_name(values, named).items():
+            if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number, sp.Expr)):
+                raise TypeError(f"{name} = {value!r}: expected a number or a SymPy expression.")
+            number = value if isinstance(value, sp.Expr) else finite(name, value).item()
+            replacement[explicit.vector(self.cell, name)] = sp.sympify(number)
         terms = merged(
             (term.map(lambda d: d.xreplace(replacement)) for term in self.readable), self.cell.parameters
         )
@@ -87,18 +88,20 @@ class Jacobian:
         for full accuracy under saturation; without them slopes come from the gates, f(1−f).
 
         Raises:
-            ValueError: a vector or weight of the formula has no value, or shapes do not fit.
+            ValueError: a vector or weight of the formula has no value, shapes do not fit, a number is not finite.
         """
-        return numbers.evaluate(self, {**(values or {}), **named})
+        return numbers.evaluate(self, _by_name(values, named))
 
     def to_sympy(self, n: int | sp.Expr, **sizes: int | sp.Expr) -> sp.Matrix | sp.MatrixExpr:
         """The Jacobian as SymPy's own matrices: explicit for an integer ``n``, a matrix expression for a symbol.
 
         ``n`` is the hidden size; the other sizes (``inputs=``, ``outputs=``) default to it.
         """
-        unknown = [size for size in sizes if size not in self.cell.sizes.values()]
-        if unknown:
-            raise unknown_name("size", unknown[0], dict.fromkeys(self.cell.sizes.values()))
+        for name, size in {"n": n, **sizes}.items():
+            if name != "n" and name not in self.cell.sizes.values():
+                raise unknown_name("size", name, dict.fromkeys(self.cell.sizes.values()))
+            if not isinstance(size, sp.Expr):
+                checked_size(name, size)
         return explicit.to_sympy(self, {size: sizes.get(size, n) for size in self.cell.sizes.values()})
 
     def latex(self, equation: bool = False) -> str:
@@ -117,3 +120,10 @@ class Jacobian:
         return text.unicode_sum(self)
 
     __repr__ = __str__
+
+
+def _by_name(values: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    """One dict by code name, from symbols or names and from keywords."""
+    if values is not None and not isinstance(values, Mapping):
+        raise TypeError(f"{values!r:.60}: expected a dict by name, or keywords: f=…")
+    return {str(getattr(name, "name", name)): value for name, value in {**(values or {}), **named}.items()}

@@ -41,16 +41,22 @@ class WrittenOut:
         return sp.Matrix(*shape, lambda j, k: sp.Symbol(f"{name}[{j},{k}]", real=True))
 
     def forward(self, leaf: str, path: str) -> dict[str, Units]:
-        """Every vector as explicit expressions, ``leaf`` kept free; "total" writes out the step before, too."""
+        """Every vector as explicit expressions, ``leaf`` kept free.
+
+        "total" writes out the step before, too; "direct" shows matrices only copies of ``leaf``.
+        """
         if (leaf, path) not in self._forward:
             values: dict[str, Units] = {name: self.leaves(name) for name in self.cell.vector_parameters}
             values |= {name: self.leaves(name) for name in (*self.cell.inputs, *map(lagged, self.cell.states))}
             if path == "total" and lag_of(leaf)[1]:
                 values |= self._step_before(leaf, values)
             values[leaf] = self.leaves(leaf)
+            copies = {unit: self._copy(unit) for unit in values[leaf]} if path == "direct" else {}
             for node in self.cell.nodes:
                 if node.name != leaf:
-                    values[node.name] = self._node(node, values)
+                    hide = copies if isinstance(node, Affine) else {}
+                    seen = {name: [unit.xreplace(hide) for unit in units] for name, units in values.items()}
+                    values[node.name] = self._node(node, seen)
             self._forward[leaf, path] = values
         return self._forward[leaf, path]
 
@@ -82,18 +88,19 @@ class WrittenOut:
     def jacobian(self, of: str, wrt: str, path: str) -> sp.Matrix:
         """SymPy's ``Matrix.jacobian`` of the written-out equations, activations then made free symbols.
 
-        "direct" drops the weights after differentiating: what passes through none of them is left.
+        For "direct" the vectors that matrices are applied to are copies, which the differentiation does not see.
         """
         values = self.forward(wrt, path)
-        matrix = sp.Matrix(values[of]).jacobian(sp.Matrix(values[wrt])).applyfunc(self.free)
-        if path == "direct":
-            entries = {entry: 0 for name in self.cell.weights for entry in self.weight(name)}
-            return matrix.xreplace(entries)
-        return matrix
+        matrix = sp.Matrix(values[of]).jacobian(sp.Matrix(values[wrt]))
+        copies = {self._copy(leaf): leaf for leaf in values[wrt]}
+        return matrix.xreplace(copies).applyfunc(self.free)
+
+    def _copy(self, leaf: sp.Symbol) -> sp.Symbol:
+        return sp.Symbol(f"{leaf.name}°", real=True)
 
     def expand(self, jacobian: Jacobian) -> sp.Matrix:
         """The structured value written out, in the same free symbols."""
-        values = dict(self.forward(jacobian.wrt, jacobian.path))
+        values = dict(self.forward(jacobian.wrt, "total" if jacobian.path == "total" else "partial"))
         rows, columns = (self._sizes[name] for name in jacobian.shape)
         total = sp.zeros(rows, columns)
         for term in jacobian.terms:

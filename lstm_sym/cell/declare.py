@@ -14,7 +14,7 @@ from lstm_sym.cell.graph import Affine, CellError, Elementwise, Node, Weight, un
 from lstm_sym.cell.sizes import infer_sizes, weight_shapes
 from lstm_sym.cell.text import equations_latex, equations_unicode
 from lstm_sym.checks import unknown_name
-from lstm_sym.functions import RESERVED, Activation
+from lstm_sym.functions import FUNCTIONS, RESERVED, Activation
 from lstm_sym.notation import lag_of, lagged
 
 
@@ -63,15 +63,17 @@ class Cell:
         choices: Mapping[str, tuple[str, ...]] | None = None,
         reference: str = "",
     ) -> None:
+        if not isinstance(name, str) or not isinstance(equations, str):
+            raise TypeError("Cell(name, equations, states=...): expected two texts.")
         self.name = name
         self.reference = reference
-        self.states = tuple(states.split())
-        self.inputs = tuple(inputs.split())
-        self.outputs = tuple(outputs.split())
-        self.choices: dict[str, str] = {choice: options[0] for choice, options in (choices or {}).items()}
-        self._options = dict(choices or {})
+        self.states = _names(name, "states", states)
+        self.inputs = _names(name, "inputs", inputs)
+        self.outputs = _names(name, "outputs", outputs)
+        self._vectors = _names(name, "vectors", vectors)
+        self._options = _checked_choices(name, choices or {}, equations)
+        self.choices: dict[str, str] = {choice: options[0] for choice, options in self._options.items()}
         self._text = equations
-        self._vectors = tuple(vectors.split())
         self._read(split_lines(name, equations))
         self._sealed = True
 
@@ -138,7 +140,9 @@ class Cell:
             )
         if not name.isascii():
             raise CellError(f"{self.name}: {name!r} is not ASCII. Spell Greek letters out: alpha.")
-        if name in RESERVED or name.startswith("_"):
+        if name.startswith("_"):
+            raise CellError(f"{self.name}: {name!r} begins with _. Begin it with a letter.")
+        if name in RESERVED:
             raise CellError(
                 f"{self.name}: {name!r} has a meaning already. Take another, for example {name.strip('_')}_1."
             )
@@ -171,6 +175,8 @@ class Cell:
             self._check_name(name)
             if name in known:
                 raise CellError(f"{self.name}: {name!r} is both a parameter and a vector.")
+        if not self.parameters:
+            raise CellError(f"{self.name} has no weights and no biases: nothing would say how many units it has.")
         if clash := [name for name in self.weights if name in self.vector_parameters]:
             raise CellError(f"{self.name}: {clash[0]!r} is both a matrix and a vector.")
 
@@ -234,3 +240,29 @@ class Cell:
 
     def _repr_latex_(self) -> str:
         return "$$" + self.latex(label="").replace("{align}", "{aligned}") + "$$"
+
+
+def a_cell(value: object) -> Cell:
+    """``value`` if it is a Cell, else TypeError."""
+    if not isinstance(value, Cell):
+        raise TypeError(f"{value!r:.60} is a {type(value).__name__}: expected a Cell, for example lstm_sym.LSTM.")
+    return value
+
+
+def _checked_choices(cell: str, choices: Mapping[str, tuple[str, ...]], text: str) -> dict[str, tuple[str, ...]]:
+    for choice, options in choices.items():
+        if isinstance(options, str) or not options or not all(option in FUNCTIONS for option in options):
+            raise CellError(f"{cell}: choices[{choice!r}] = {options!r}: expected some of {', '.join(FUNCTIONS)}.")
+        if f"{choice}(" not in text:
+            raise CellError(f"{cell}: no equation calls the choice {choice!r}.")
+    return dict(choices)
+
+
+def _names(cell: str, what: str, given: object) -> tuple[str, ...]:
+    """Names from a text separated by blanks, or from a sequence of texts; each once."""
+    names = given.split() if isinstance(given, str) else given
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{cell}: {what} = {given!r}: expected names separated by blanks, like 'h c'.")
+    if repeated := [name for name in names if list(names).count(name) > 1]:
+        raise CellError(f"{cell}: {what} names {repeated[0]!r} twice.")
+    return tuple(names)

@@ -46,7 +46,9 @@ def split_lines(cell: str, text: str) -> list[Line]:
             continue
         target, equals, right = (part.strip() for part in code.partition("="))
         if len(raw) > LONGEST_LINE or not equals or not right or right.startswith("="):
-            raise CellError(f"{cell}, line {number}: {code.strip()[:80]!r} is not of the form 'name = expression'.")
+            raise CellError(
+                f"{cell}, line {number}: {code.strip()[:80]!r} is not 'name = expression', one equation a line."
+            )
         lines.append(Line(target, right, comment.strip(), number))
     if not lines:
         raise CellError(f"{cell} has no equations.")
@@ -88,14 +90,17 @@ class LineReader:
         return self.nodes
 
     def _error(self, message: str) -> CellError:
-        return CellError(f"{self.cell}, line {self.line.number}, {self.line.target} = {self.line.text}: {message}")
+        text = self.line.text if len(self.line.text) <= 80 else self.line.text[:77] + "..."
+        return CellError(f"{self.cell}, line {self.line.number}, {self.line.target} = {text}: {message}")
 
     def _visit(self, tree: ast.expr) -> _Sum | sp.Expr:
         match tree:
             case ast.Constant(value=bool() | str() | bytes() | complex() | None):
                 raise self._error(f"{tree.value!r} is not a real number.")
             case ast.Constant(value=int() | float() as number):
-                return self._bounded(sp.Integer(number) if isinstance(number, int) else sp.Float(number))
+                return self._bounded(
+                    sp.Rational(repr(number)) if abs(number) < LARGEST_NUMBER else sp.Float(number)
+                )
             case ast.Name(id=name):
                 return self._name(name)
             case ast.BinOp(left=left, op=ast.MatMult(), right=right):
@@ -170,8 +175,10 @@ class LineReader:
                     raise self._error("divides by zero.")
                 return left / right
             case ast.Pow():
-                if not right.is_number or abs(right) > LARGEST_POWER:
-                    raise self._error(f"an exponent must be a number of at most {LARGEST_POWER} in size.")
+                if not right.is_Integer or abs(right) > LARGEST_POWER:
+                    raise self._error(f"an exponent must be an integer of at most {LARGEST_POWER} in size.")
+                if left == 0 and right < 0:
+                    raise self._error("divides by zero.")
                 if left.is_number:
                     self._bounded(sp.Float(left) ** right)
                 return left**right
@@ -181,7 +188,15 @@ class LineReader:
         function = self.choices.get(function, function)
         if function not in FUNCTIONS:
             raise self._error(f"{function!r} is not a known function. Known: {', '.join(FUNCTIONS)}.")
-        return FUNCTIONS[function](self._scalar(self._visit(argument)))
+        value = FUNCTIONS[function](self._scalar(self._visit(argument)))
+        return value if value.free_symbols else self._constant(value)
+
+    def _constant(self, value: sp.Expr) -> sp.Expr:
+        """A function of a number, as the number that it is."""
+        number = sp.N(value, 30)
+        if not (number.is_real and number.is_finite):
+            raise self._error(f"{value} is not a finite real number.")
+        return sp.Rational(repr(float(self._bounded(number))))
 
     def _scalar(self, value: _Sum | sp.Expr) -> sp.Expr:
         """``value`` as a per-unit expression; an affine sum becomes a pre-activation node of its own."""

@@ -25,7 +25,7 @@ class _Classes:
 
 
 def infer_sizes(
-    cell: str, nodes: Iterable[Node], inputs: Sequence[str], states: Sequence[str], outputs: Sequence[str]
+    cell: str, nodes: Sequence[Node], inputs: Sequence[str], states: Sequence[str], outputs: Sequence[str]
 ) -> dict[str, str]:
     """The name of every vector's size: "hidden", "inputs", "outputs", or after the first vector that has it."""
     classes = _Classes()
@@ -37,6 +37,7 @@ def infer_sizes(
         if isinstance(node, Affine):
             for vector in node.reads:
                 classes.find(vector)
+    _tie(classes, nodes, inputs)
     names: dict[str, str] = {}
     wanted = [*((state, "hidden") for state in states), *((vector, "inputs") for vector in inputs)]
     for vector, size in [*wanted, *((vector, "outputs") for vector in outputs)]:
@@ -51,6 +52,18 @@ def infer_sizes(
                 f" Put a weight matrix between them, W_x… @ {vector}."
             )
     return {vector: names.setdefault(classes.find(vector), vector) for vector in list(classes._parent)}
+
+
+def _tie(classes: _Classes, nodes: Sequence[Node], inputs: Sequence[str]) -> None:
+    """A weight that is used twice makes its rows equally long, and its columns, unless that would tie an input."""
+    seen: dict[str, tuple[str, str]] = {}
+    for node in nodes:
+        for name, vector in node.products if isinstance(node, Affine) else ():
+            row, column = seen.setdefault(name, (node.name, vector))
+            free = {classes.find(vector) for vector in inputs}
+            if not free & {classes.find(end) for end in (column, vector, row, node.name)}:
+                classes.union(row, node.name)
+                classes.union(column, vector)
 
 
 def weight_shapes(cell: str, nodes: Iterable[Node], sizes: Mapping[str, str]) -> dict[str, Weight]:

@@ -85,6 +85,8 @@ def equations_latex(cell: Cell, label: str | None = None) -> str:
     """One ``align`` of the forward equations; each is labelled eq:<label>:<name> unless ``label`` is ''."""
     writer = _Writer(cell, LATEX, parameter=latex_timeless, apply=" ")
     prefix = slug(cell.name) if label is None else label
+    if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
+        raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
     rows = []
     for line in cell.lines:
         tag = rf" \label{{eq:{prefix}:{line.target}}}" if prefix else ""

@@ -56,6 +56,8 @@ class Determinants:
         sums = np.asarray(np.sum(logs, axis=-1) * steps)
         both = np.isneginf(sums) & np.isneginf(self._total)
         gap = np.abs(np.where(both, 0.0, sums) - np.where(both, 0.0, self._total))
+        if gap.size == 0:
+            return
         worst = np.unravel_index(int(np.argmax(gap)), gap.shape)
         if gap[worst] > self._gap:
             self._gap, self._at = float(gap[worst]), float(self._total[worst])

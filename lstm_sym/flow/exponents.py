@@ -13,7 +13,7 @@ from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, advance, start
 from lstm_sym.flow.results import Spectrum
 from lstm_sym.flow.system import Array
-from lstm_sym.flow.trajectories import Trajectory
+from lstm_sym.flow.trajectories import Trajectory, a_trajectory
 
 
 def lyapunov_spectrum(
@@ -33,6 +33,7 @@ def lyapunov_spectrum(
 
     Raises ValueError for k outside 1 … S, transient outside 0 … T − 1, a frame misshapen or rank deficient.
     """
+    trajectory = a_trajectory(trajectory)
     size, steps = trajectory.size, len(trajectory)
     Q = _frame(frame, size, _count(k, frame, size))
     transient = checks.integer("transient", transient)
@@ -73,7 +74,8 @@ def _reset(frame: Frame) -> Frame:
 def _count(k: Any, frame: Any, size: int) -> int:
     """How many exponents, or ValueError."""
     if k is None:
-        return size if frame is None or np.ndim(frame) != 2 else int(np.shape(frame)[1])
+        given = None if frame is None else checks.numeric("frame", frame)
+        return size if given is None or given.ndim != 2 else int(given.shape[1])
     count = checks.integer("k", k)
     if not 1 <= count <= size:
         raise ValueError(f"k = {count}: expected an integer from 1 to the state size S = {size}.")
@@ -83,11 +85,13 @@ def _count(k: Any, frame: Any, size: int) -> int:
 def _frame(frame: Any, size: int, count: int) -> Array:
     """The orthonormal start frame, (S, k)."""
     if frame is None:
-        vectors = np.random.default_rng(0).standard_normal((size, count))
+        vectors = np.random.default_rng(0).standard_normal((size, size))[:, :count]
     else:
         vectors = checks.finite("frame", frame)
-        if vectors.shape != (size, count) or count < 1 or vectors.dtype.kind == "c":
-            raise ValueError(f"frame has shape {vectors.shape}: expected real (S, k) = ({size}, {count}).")
+        if vectors.shape != (size, count) or not 1 <= count <= size or vectors.dtype.kind == "c":
+            expected = f"expected real (S, k) with S = {size} and k from 1 to S, the k asked for"
+            raise ValueError(f"frame has shape {vectors.shape}: {expected}.")
+        vectors = vectors / np.maximum(np.abs(vectors).max(axis=0), np.finfo(np.float64).tiny)
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=0), np.finfo(np.float64).tiny)
     Q, R = np.linalg.qr(vectors)
     if np.any(np.abs(np.diagonal(R)) <= 4 * size * np.finfo(np.float64).eps):

@@ -7,7 +7,7 @@ import numpy as np
 from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain, chain, relevant, scaled
 from lstm_sym.flow.system import Array
-from lstm_sym.flow.trajectories import Trajectory
+from lstm_sym.flow.trajectories import Trajectory, a_trajectory
 from lstm_sym.flow.wide import Integers
 
 #: Column scales at most this many powers of two apart go through one plain matrix product.
@@ -29,6 +29,7 @@ def gradient_norms(trajectory: Trajectory, of: str, wrt: str, path: str = "full"
 
     Raises UnknownNameError for an unknown block or path, ValueError where the system lacks what path needs.
     """
+    trajectory = a_trajectory(trajectory)
     with wide.quiet(trajectory.size):
         return norms(chain(trajectory, of, wrt, path))
 

@@ -16,7 +16,7 @@ from lstm_sym.flow.norms import unit_norms
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.sweeps import end, log_singular_values
 from lstm_sym.flow.system import Array, blocks
-from lstm_sym.flow.trajectories import Trajectory
+from lstm_sym.flow.trajectories import Trajectory, a_trajectory
 
 
 def singular_spectrum(
@@ -34,6 +34,7 @@ def singular_spectrum(
     Raises UnknownNameError for an unknown block or path, ValueError for horizons outside 1 … T, or where the
     system lacks what the path needs.
     """
+    trajectory = a_trajectory(trajectory)
     lags = _lags(horizons, len(trajectory))
     with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path)
@@ -44,13 +45,13 @@ def singular_spectrum(
     out = np.full((*values.shape[:-1], rank), -np.inf)
     count = min(rank, values.shape[-1])
     out[..., :count] = values[..., :count]
-    return Spectrum(out if np.ndim(horizons) else out[0], "nats", certificate)
+    return Spectrum(out if hasattr(horizons, "__len__") else out[0], "nats", certificate)
 
 
 def _lags(horizons: Any, steps: int) -> list[int]:
     """The horizons as a list, or ValueError saying what was given and what is expected."""
     expected = f"expected integers from 1 to T = {steps}"
-    given = [horizons] if np.ndim(horizons) == 0 else list(horizons)
+    given = list(horizons) if hasattr(horizons, "__len__") else [horizons]
     if not given:
         raise ValueError(f"horizons = {horizons!r} is empty: {expected}.")
     try:

@@ -67,6 +67,15 @@ class Trajectory:
         return f"<Trajectory: {shape}{f', batch {self.batch}' if self.batch else ''}>"
 
 
+def a_trajectory(value: Any) -> Trajectory:
+    """``value`` if it is a real Trajectory, else TypeError (another thing) or ValueError (a complex run)."""
+    if not isinstance(value, Trajectory):
+        raise TypeError(f"{value!r:.60} is a {type(value).__name__}: expected a Trajectory, as run returns it.")
+    if np.iscomplexobj(value.states):
+        raise ValueError("the trajectory is complex: gradients and spectra are those of real ones.")
+    return value
+
+
 def run(system: System, parameters: Any, inputs: Any, initial: Any = None) -> Trajectory:
     """Run ``system`` from ``initial`` over ``inputs``.
 
@@ -76,12 +85,14 @@ def run(system: System, parameters: Any, inputs: Any, initial: Any = None) -> Tr
     Raises ValueError for T = 0, non-finite or misshapen arguments, and FloatingPointError, naming the step,
     when a state becomes infinite or nan.
     """
+    if not (callable(getattr(system, "step", None)) and callable(getattr(system, "jacobian", None))):
+        raise TypeError(f"{system!r:.60} does not step: expected a Kernel, or an object with step and jacobian.")
     prepare = getattr(system, "prepare", _prepare)
     if isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool):
         _some_steps(int(inputs))
     elif isinstance(inputs, (bool, float)) or inputs is None:
         checks.integer("inputs", inputs)
-    elif np.ndim(inputs) > 0:
+    elif checks.numeric("inputs", inputs).ndim > 0:
         _some_steps(len(inputs))
     parameters, inputs, initial = prepare(parameters, inputs, initial)
     inputs, initial = _broadcast(np.asarray(inputs), np.asarray(initial))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from lstm_sym.calculus.derive import local_derivatives
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Cell, Elementwise, Node
-from lstm_sym.checks import finite, unknown_name
+from lstm_sym.checks import finite, real_scalar, unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.forward import Values, split
 from lstm_sym.kernels.parameters import Parameters
@@ -117,9 +118,8 @@ class BackPropagation:
             pull_back(self._rest, parameters, slopes, cotangents)
         carry = self._through_time(parameters, slopes, cotangents, values)
         by_name = self._by_parameter(parameters, slopes, values, cotangents)
-        drive = np.concatenate(
-            [self._of_input(parameters, name, cotangents, values) for name in self.cell.inputs], -1
-        )
+        parts = [self._of_input(parameters, name, cotangents, values) for name in self.cell.inputs]
+        drive = np.concatenate(parts, axis=-1) if parts else np.zeros(inputs.shape)
         return Gradient(loss, by_name, _sum_to(drive, inputs.shape), _sum_to(carry, initial.shape))
 
     def _through_time(self, parameters: Parameters, slopes: Slopes, cotangents: Values, values: Values) -> Array:
@@ -179,27 +179,36 @@ class BackPropagation:
         return found
 
 
+LOSS_FORM = "a loss returns (value, {name: derivative}) with names of vectors, for example 0.5, {'y': error}."
+
+
 def evaluated_loss(cell: Cell, loss: Loss | Mapping[str, Any], values: Values) -> tuple[float | None, Values]:
     """(value, derivatives by named vector, each broadcast to that vector's shape), checked."""
-    value, given = loss(values) if callable(loss) else (None, loss)
+    value, given = _called(loss, values) if callable(loss) else (None, loss)
     if not isinstance(given, Mapping):
-        raise TypeError(
-            "a loss returns (value, {name: derivative}) with names of vectors, for example {'y': error}."
-        )
+        raise TypeError(LOSS_FORM)
     seeds: Values = {}
+    known = ("state", *(node.name for node in cell.nodes if node.name in values))
     for name, derivative in given.items():
-        array = finite(f"the loss's derivative by {name}", derivative)
-        known = ("state", *(node.name for node in cell.nodes if node.name in values))
         if name not in known:
             raise unknown_name(f"vector of {cell.name}", name, known)
-        parts = {name: array}
-        if name == "state":
-            parts = split(cell, cell.states, array, {cell.sizes[s]: values[s].shape[-1] for s in cell.states})
-        for vector, part in parts.items():
-            try:
-                _add(seeds, vector, np.broadcast_to(part, np.broadcast_shapes(part.shape, values[vector].shape)))
-            except ValueError:
-                raise ValueError(
-                    f"the loss's derivative by {name} has shape {array.shape}: expected {values[vector].shape}."
-                ) from None
-    return None if value is None else float(value), seeds
+        array = finite(f"the loss's derivative by {name}", derivative)
+        parts = cell.states if name == "state" else (name,)
+        batch = np.broadcast_shapes(*(values[part].shape[:-1] for part in parts))
+        expected = (*batch, sum(values[part].shape[-1] for part in parts))
+        try:
+            array = np.broadcast_to(array, expected)
+        except ValueError:
+            message = f"the loss's derivative by {name} has shape {array.shape}: expected {expected}."
+            raise ValueError(message) from None
+        sizes = {cell.sizes[part]: values[part].shape[-1] for part in parts}
+        for vector, part in split(cell, parts, array, sizes).items():
+            _add(seeds, vector, part)
+    return value, seeds
+
+
+def _called(loss: Loss, values: Values) -> tuple[float, Any]:
+    answer = loss(MappingProxyType(values))
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise TypeError(LOSS_FORM)
+    return real_scalar("the loss", answer[0]), answer[1]

@@ -9,9 +9,9 @@ import numpy as np
 
 from lstm_sym.calculus.determinants import log_determinant
 from lstm_sym.calculus.horizon import HorizonProduct, horizon_product
-from lstm_sym.calculus.numbers import Coefficients
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, a_cell
 from lstm_sym.checks import finite, fits, integer
+from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Array
 from lstm_sym.kernels import forward, listing
 from lstm_sym.kernels.backward import (
@@ -24,9 +24,13 @@ from lstm_sym.kernels.backward import (
     push_forward,
 )
 from lstm_sym.kernels.blocks import Blocks, jacobian_blocks, within_blocks
+from lstm_sym.kernels.logs import LogFactors
 from lstm_sym.kernels.parameters import Parameters, draw
 from lstm_sym.kernels.schedule import ancestors, entering, stages
 from lstm_sym.notation import lag_of
+
+#: A product of two small slopes may be below the smallest double: 0 is right, and no reason to complain.
+QUIET = np.errstate(under="ignore")
 
 
 class Kernel:
@@ -45,9 +49,7 @@ class Kernel:
     """
 
     def __init__(self, cell: Cell) -> None:
-        if not isinstance(cell, Cell):
-            raise TypeError(f"Kernel({cell!r}): expected a Cell, for example lstm_sym.LSTM.")
-        self.cell = cell
+        self.cell = a_cell(cell)
         nodes = ancestors(cell, cell.states)
         rest = tuple(node for node in cell.nodes if node not in nodes)
         self._nodes = nodes
@@ -57,8 +59,7 @@ class Kernel:
         self._slopes = LocalSlopes(nodes)
         self._backward: BackPropagation | None = None
         closed = log_determinant(cell)
-        self._closed = closed
-        self._factors = Coefficients("determinant_factors", closed.terms) if closed else None
+        self._logs = LogFactors(closed) if closed else None
 
     def __repr__(self) -> str:
         return f"Kernel({self.cell.name}: state {' '.join(self.cell.states)}, input {' '.join(self.cell.inputs)})"
@@ -87,14 +88,20 @@ class Kernel:
         """
         if "b_f" in self.cell.parameters:
             values.setdefault("b_f", 1.0)
-        sizes: dict[str, int | None] = dict.fromkeys(self.cell.sizes.values(), hidden)
-        sizes |= {self.cell.sizes[name]: inputs for name in self.cell.inputs}
+        sizes: dict[str, int | None] = dict.fromkeys(self.cell.sizes.values(), checked_size("hidden", hidden))
+        sizes |= {self.cell.sizes[name]: checked_size("inputs", inputs) for name in self.cell.inputs}
         sizes |= {self.cell.sizes[name]: outputs for name in self.cell.outputs}
         return draw(self.cell, sizes, rng, gain, dtype, values)
 
     def bind(self, parameters: Mapping[str, Any]) -> Parameters:
         """``parameters`` checked, copied and packed; use it in place of the dict to check only once."""
-        return parameters if isinstance(parameters, Parameters) else Parameters(self.cell, parameters)
+        if not isinstance(parameters, Parameters):
+            return Parameters(self.cell, parameters)
+        if parameters.cell is not self.cell:
+            raise ValueError(
+                f"these parameters are bound to {parameters.cell.name}, the kernel is of {self.cell.name}."
+            )
+        return parameters
 
     def state_size(self, parameters: Mapping[str, Any]) -> int:
         """S, the total size of the stacked state."""
@@ -119,7 +126,7 @@ class Kernel:
         """
         bound = self.bind(parameters)
         m, S = self._size(bound, self.cell.inputs), self._size(bound, self.cell.states)
-        if np.ndim(inputs) == 0:
+        if isinstance(inputs, (int, np.integer)):
             steps = integer("inputs", inputs)
             if steps < 1:
                 raise ValueError(f"inputs = {steps}: expected at least one time step.")
@@ -150,12 +157,14 @@ class Kernel:
 
     # --- forward ------------------------------------------------------------------------------------------------
 
+    @QUIET
     def step(self, parameters: Mapping[str, Any], x: Any, state: Any) -> Array:
         """The next state, (..., S)."""
         bound, x, state = self._checked(parameters, x, state)
         values = forward.evaluate(self.cell, self._plan, bound, x, state)
         return forward.stacked_state(self.cell, values, np.broadcast_shapes(x.shape[:-1], state.shape[:-1]))
 
+    @QUIET
     def evaluate(self, parameters: Mapping[str, Any], x: Any, state: Any) -> dict[str, Array]:
         """Every named quantity of a step, pre-activations and (if its parameters are given) the output included."""
         bound, x, state = self._checked(parameters, x, state)
@@ -165,6 +174,7 @@ class Kernel:
         plan = (*self._plan, *self._output_plan) if bound.has_outputs else self._plan
         return forward.evaluate(self.cell, plan, bound, x, state)
 
+    @QUIET
     def unroll(self, parameters: Mapping[str, Any], inputs: Any, initial: Any = None) -> Array:
         """The states after each step, (T, ..., S); inputs (T, ..., m)."""
         bound, inputs, initial = self.prepare(parameters, inputs, initial)
@@ -207,11 +217,17 @@ class Kernel:
             self._blocks[key] = within_blocks(self.cell, wrt)
         return self._dense(self._blocks[key], parameters, x, state)
 
+    @QUIET
     def _dense(self, blocks: Blocks, parameters: Mapping[str, Any], x: Any, state: Any) -> Array:
         bound, x, state = self._checked(parameters, x, state)
+        if any(self.cell.sizes[name] not in bound.sizes for name in blocks.rows):
+            raise ValueError(
+                f"{', '.join(blocks.rows)} needs the output layer: parameters(..., outputs=) makes it."
+            )
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
         return blocks.dense(bound, self._evaluate(bound, x, state), batch)
 
+    @QUIET
     def direct(self, parameters: Mapping[str, Any], x: Any, state: Any) -> dict[tuple[str, str], Array]:
         """The diagonals (..., n) of the state Jacobian's direct terms, those that pass no weight matrix."""
         key = ("state", "state", "direct")
@@ -222,10 +238,12 @@ class Kernel:
         found = self._blocks[key].diagonals(bound, self._evaluate(bound, x, state), batch)
         return {(of, lag_of(wrt)[0]): diagonal for (of, wrt), diagonal in found.items()}
 
+    @QUIET
     def jvp(self, parameters: Mapping[str, Any], x: Any, state: Any, tangent: Any) -> Array:
         """J v for the state Jacobian J: the tangent (..., S) one step later. Nothing n×n is formed."""
         bound, x, state = self._checked(parameters, x, state)
         tangent = self._vector("tangent", tangent, self._size(bound, self.cell.states), self._layout())
+        _batch("x and state", np.broadcast_shapes(x.shape[:-1], state.shape[:-1]), "tangent", tangent.shape[:-1])
         values = forward.evaluate(self.cell, self._plan, bound, x, state)
         tangents = split(self.cell, entering(self.cell), tangent, bound)
         push_forward(self._nodes, bound, self._slopes(values, bound), tangents)
@@ -236,10 +254,14 @@ class Kernel:
             np.broadcast_shapes(x.shape[:-1], state.shape[:-1], tangent.shape[:-1]),
         )
 
+    @QUIET
     def vjp(self, parameters: Mapping[str, Any], x: Any, state: Any, cotangent: Any) -> Array:
         """J^T u for the state Jacobian J: the cotangent (..., S) one step earlier. Nothing n×n is formed."""
         bound, x, state = self._checked(parameters, x, state)
         cotangent = self._vector("cotangent", cotangent, self._size(bound, self.cell.states), self._layout())
+        _batch(
+            "x and state", np.broadcast_shapes(x.shape[:-1], state.shape[:-1]), "cotangent", cotangent.shape[:-1]
+        )
         values = forward.evaluate(self.cell, self._plan, bound, x, state)
         cotangents = split(self.cell, self.cell.states, cotangent, bound)
         pull_back(self._nodes, bound, self._slopes(values, bound), cotangents)
@@ -259,6 +281,7 @@ class Kernel:
             parts.append(np.broadcast_to(vectors.get(name, np.zeros(n, bound.dtype)), (*batch, n)))
         return np.concatenate(parts, axis=-1)
 
+    @QUIET
     def gradient(
         self,
         parameters: Mapping[str, Any],
@@ -283,7 +306,7 @@ class Kernel:
         bound, inputs, initial = self.prepare(parameters, inputs, initial)
         states = forward.unroll(self.cell, self._plan, bound, inputs, initial)
         first = np.broadcast_to(initial, states.shape[1:])[None]
-        values = self._evaluate(bound, inputs, np.concatenate([first, states[:-1]]))
+        values = self._evaluate(bound, inputs, np.concatenate([first, states[:-1]])) | {"state": states}
         value, seeds = evaluated_loss(self.cell, loss, values)
         if self._backward is None:
             self._backward = BackPropagation(self.cell)
@@ -295,21 +318,14 @@ class Kernel:
 
         −inf where the Jacobian is exactly singular.
         """
-        return None if self._closed is None else self._log_determinant
+        return None if self._logs is None else self._log_determinant
 
+    @QUIET
     def _log_determinant(self, parameters: Mapping[str, Any], x: Any, state: Any) -> Array:
-        assert self._closed is not None
-        assert self._factors is not None
+        assert self._logs is not None
         bound, x, state = self._checked(parameters, x, state)
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
-        values = self._evaluate(bound, x, state)
-        numbers = self._factors({n: values[n] if n in values else bound[n] for n in self._factors.arguments})
-        n = bound.sizes[self.cell.sizes[self.cell.states[0]]]
-        total = np.full(batch, sum(bound.log_determinant(name) for name in self._closed.weights))
-        with np.errstate(divide="ignore"):
-            for diagonal in self._closed.diagonals:
-                total = total + np.log(np.abs(np.broadcast_to(numbers[diagonal], (*batch, n)))).sum(axis=-1)
-        return total
+        return self._logs(bound, self._evaluate(bound, x, state), batch)
 
     # --- text ---------------------------------------------------------------------------------------------------
 

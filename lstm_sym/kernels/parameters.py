@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_sym.cell import Affine, Cell
-from lstm_sym.checks import finite, size, unknown_name
+from lstm_sym.checks import finite, generator, real_scalar, size, unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.schedule import ancestors
 
@@ -24,6 +24,7 @@ class Parameters(Mapping[str, Array]):
         if not isinstance(given, Mapping):
             raise TypeError(f"parameters is a {type(given).__name__}: expected a dict of arrays by name.")
         arrays = _checked(cell, given)
+        self.cell = cell
         self.sizes = _sizes(cell, arrays)
         self.dtype = np.result_type(*arrays.values())
         self._arrays: dict[str, Array] = {}
@@ -59,11 +60,39 @@ class Parameters(Mapping[str, Array]):
         return self._stacks[key]
 
     def log_determinant(self, name: str) -> float:
-        """log|det| of a square matrix; −inf if it is exactly singular."""
+        """log|det| of a square matrix; −inf if it is exactly singular, as a matrix of the doubles that it holds."""
         if name not in self._log_determinants:
             matrix = np.asarray(self[name], dtype=np.result_type(self.dtype, np.float64))
-            self._log_determinants[name] = float(np.linalg.slogdet(matrix)[1])
+            singular = np.linalg.cond(matrix) > 1e12 and exactly_singular(matrix)
+            self._log_determinants[name] = -np.inf if singular else float(np.linalg.slogdet(matrix)[1])
         return self._log_determinants[name]
+
+
+#: Primes of 31 bits: a determinant that is 0 modulo all of them is 0, but for a chance of 1e-27.
+PRIMES = (2147483647, 2147483629, 2147483587)
+
+
+def exactly_singular(matrix: Array) -> bool:
+    """Whether det = 0 exactly: doubles are integers times a power of two, eliminated modulo primes."""
+    if matrix.dtype.kind == "c":
+        return False
+    mantissas, exponents = np.frexp(matrix)
+    integers = (mantissas * 2.0**53).astype(np.int64)
+    shifts = exponents - exponents.min()
+    return all(_zero_determinant(integers, shifts, prime) for prime in PRIMES)
+
+
+def _zero_determinant(integers: Array, shifts: Array, prime: int) -> bool:
+    powers = np.array([pow(2, int(k), prime) for k in shifts.ravel()], dtype=np.int64).reshape(shifts.shape)
+    rows = (integers % prime) * powers % prime
+    for k in range(len(rows)):
+        pivots = np.flatnonzero(rows[k:, k]) + k
+        if not pivots.size:
+            return True
+        rows[[k, pivots[0]]] = rows[[pivots[0], k]]
+        factors = rows[k + 1 :, k] * pow(int(rows[k, k]), -1, prime) % prime
+        rows[k + 1 :] = (rows[k + 1 :] - factors[:, None] * rows[k] % prime) % prime
+    return False
 
 
 def state_parameters(cell: Cell) -> tuple[str, ...]:
@@ -127,13 +156,15 @@ def draw(
     given: Mapping[str, Any],
 ) -> dict[str, Array]:
     """Random weights, zero biases, and what is given by name; see ``Kernel.parameters``."""
-    lengths = {name: size(name, length) for name, length in sizes.items() if length is not None}
-    generator = np.random.default_rng(rng)
-    gain = float(finite("gain", gain))
-    inputs = {cell.sizes[name] for name in cell.inputs}
+    random = generator(rng)
+    gain = real_scalar("gain", gain)
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise TypeError(f"dtype = {np.dtype(dtype)}: expected float32 or float64.")
     for name in given:
         if name not in cell.parameters:
             raise unknown_name(f"parameter of {cell.name}", name, cell.parameters)
+    lengths = _lengths(cell, sizes, given)
+    inputs = {cell.sizes[name] for name in cell.inputs}
     drawn: dict[str, Array] = {}
     for name in cell.parameters:
         axes = axis_sizes(cell, name)
@@ -142,17 +173,31 @@ def draw(
         shape = tuple(lengths[axis] for axis in axes)
         if name in cell.weights:
             scale = (1.0 if axes[1] in inputs else gain) / np.sqrt(shape[1])
-            values = scale * generator.standard_normal(shape)
+            values = scale * random.standard_normal(shape)
         else:
             values = np.zeros(shape)
         drawn[name] = _override(name, values, given, axes).astype(dtype)
     return drawn
 
 
+def _lengths(cell: Cell, sizes: Mapping[str, int | None], given: Mapping[str, Any]) -> dict[str, int]:
+    """The sizes that are known: those given, and an output layer's from an array for it."""
+    lengths = {name: size(name, length) for name, length in sizes.items() if length is not None}
+    for name, value in given.items():
+        for place, axis in enumerate(axis_sizes(cell, name)):
+            if axis not in lengths:
+                if np.ndim(value) <= place:
+                    raise ValueError(f"{name} = {value!r} needs a size: give outputs= as well, or an array.")
+                lengths[axis] = np.shape(value)[place]
+    return lengths
+
+
 def _override(name: str, values: Array, given: Mapping[str, Any], axes: tuple[str, ...]) -> Array:
     if name not in given:
         return values
     array = finite(name, given[name])
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} is complex: expected real numbers. Make the dict real, then change it.")
     if array.ndim and array.shape != values.shape:
         raise ValueError(
             f"{name} has shape {array.shape}: expected a number or {values.shape}, ({', '.join(axes)})."

@@ -1,0 +1,71 @@
+"""Log-determinants in numbers: a sum of logs, each taken before its factor could underflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import sympy as sp
+
+from lstm_sym.calculus.determinants import LogDeterminant
+from lstm_sym.calculus.numbers import Coefficients
+from lstm_sym.calculus.terms import Term
+from lstm_sym.cell import Elementwise
+from lstm_sym.functions import Array, dsigmoid, dtanh, sigmoid
+from lstm_sym.kernels.parameters import Parameters
+
+
+def log_sigmoid(a: Array) -> Array:
+    """log σ(a)."""
+    return np.asarray(-np.logaddexp(0.0, -a))
+
+
+def log_dsigmoid(a: Array) -> Array:
+    """log σ′(a) = log σ(a) + log σ(−a)."""
+    return log_sigmoid(a) + log_sigmoid(-a)
+
+
+def log_dtanh(a: Array) -> Array:
+    """log tanh′(a) = 2(log 2 − |a| − log(1 + e^−2|a|))."""
+    return np.asarray(2.0 * (np.log(2.0) - np.abs(a) - np.log1p(np.exp(-2.0 * np.abs(a)))))
+
+
+def log_magnitude(a: Array) -> Array:
+    """log|a|, −inf for zero."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(np.abs(a)))
+
+
+LOG_FORMS: Mapping[type, Callable[[Array], Array]] = {
+    sigmoid: log_sigmoid,
+    dsigmoid: log_dsigmoid,
+    dtanh: log_dtanh,
+}
+
+
+class LogFactors:
+    """Σ log|d| + Σ log|det W| of a closed form, as a function of a step's values."""
+
+    def __init__(self, closed: LogDeterminant) -> None:
+        self._closed = closed
+        self._size = closed.cell.sizes[closed.cell.states[0]]
+        factors = [factor for d in closed.diagonals for factor in sp.Mul.make_args(d)]
+        self._logs = [self._log_form(factor) for factor in factors]
+        self._arguments = Coefficients("factors", [Term((argument,)) for _, argument in self._logs])
+
+    def _log_form(self, factor: sp.Expr) -> tuple[Callable[[Array], Array], sp.Expr]:
+        """(function, argument) whose value is log|factor|; a gate's symbol stands for its activation."""
+        node = self._closed.cell.node.get(getattr(factor, "name", ""))
+        whole = node.expression if isinstance(node, Elementwise) else factor
+        form = LOG_FORMS.get(type(whole))
+        return (log_magnitude, factor) if form is None else (form, whole.args[0])
+
+    def __call__(self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]) -> Array:
+        """log|det|, shape ``batch``."""
+        names = self._arguments.arguments
+        numbers = self._arguments({name: values[name] if name in values else parameters[name] for name in names})
+        shape = (*batch, parameters.sizes[self._size])
+        total = np.full(batch, sum(parameters.log_determinant(name) for name in self._closed.weights))
+        for form, argument in self._logs:
+            total = total + form(np.broadcast_to(numbers[argument], shape)).sum(axis=-1)
+        return total
