@@ -31,7 +31,7 @@ GAINS = (0.9, 1.0, 1.5, 3.0)
 FORGET_BIASES = (0.0, 1.0, 3.0, 5.0)
 PRODUCTS = {"direct": ("c", "direct"), "cell-to-cell": ("c", "full"), "full state": ("state", "full")}
 INPUTS = 8
-FULL = {"hidden": 64, "lags": 1000, "seeds": 3, "transient": 200}
+FULL = {"hidden": 64, "lags": 1000, "seeds": 3, "seed": 1, "transient": 200}
 QUICK = {"hidden": 16, "lags": 200, "seeds": 2}
 
 
@@ -43,19 +43,19 @@ class Reach:
     lstm: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=lambda: {name: {} for name in PRODUCTS})
 
 
-def compute(hidden: int, lags: int, seeds: int, transient: int) -> Reach:
+def compute(hidden: int, lags: int, seeds: int, seed: int, transient: int) -> Reach:
     """All curves; seed s has its own weights and inputs, which all its networks share in kind."""
     reach = Reach()
     rnn, lstm = ls.Kernel(ls.RNN), ls.Kernel(ls.LSTM)
     tasks = [*((rnn, gain) for gain in GAINS), *((lstm, bias) for bias in FORGET_BIASES)]
     for kernel, value in progress(tasks, len(tasks), "gradient reach"):
         orbits = []
-        for seed in range(seeds):
-            x = np.random.default_rng([seed, 1]).standard_normal((transient + lags, INPUTS))
+        for start in range(seed, seed + seeds):
+            x = np.random.default_rng([start, 1]).standard_normal((transient + lags, INPUTS))
             if kernel is rnn:
-                p = kernel.parameters(hidden, INPUTS, rng=seed, gain=value)
+                p = kernel.parameters(hidden, INPUTS, rng=start, gain=value)
             else:
-                p = kernel.parameters(hidden, INPUTS, rng=seed, b_f=value)
+                p = kernel.parameters(hidden, INPUTS, rng=start, b_f=value)
             orbits.append(ls.run(kernel, p, x))
         if kernel is rnn:
             reach.rnn[f"gain {value:g}"] = _norms(orbits, "h", "full", lags)
@@ -107,10 +107,10 @@ def work(options: argparse.Namespace) -> None:
     reach = compute(**numbers)
     arrays = {f"rnn, {label}": norms for label, norms in reach.rnn.items()}
     arrays |= {f"lstm {name}, {label}": n for name, curves in reach.lstm.items() for label, n in curves.items()}
+    arrays = {label.replace("$", ""): norms for label, norms in arrays.items()}
     for label, norms in arrays.items():
-        print(
-            f"  {label:<34} median log10 norm at lag {norms.shape[1]}: {np.median(norms[:, -1]) / np.log(10):9.2f}"
-        )
+        last = np.median(norms[:, -1]) / np.log(10)
+        print(f"  {label:<34} median log10 norm at lag {norms.shape[1]}: {last:9.2f}")
     parameters = {**numbers, "gains": GAINS, "forget_biases": FORGET_BIASES, "inputs": INPUTS}
     save_results(options.out, "gradient_reach", draw(reach, numbers), arrays, parameters, landmarks)
 
