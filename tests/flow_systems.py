@@ -111,7 +111,9 @@ def exact_log_singular_values(matrices: Any, bits: int, rows: Any = None, column
     try:
         P = None
         for matrix in matrices:
-            A = flint.arb_mat([[flint.arb(float(v)) for v in row] for row in matrix])
+            A = flint.arb_mat(
+                [[v if isinstance(v, flint.arb) else flint.arb(float(v)) for v in row] for row in matrix]
+            )
             P = A if P is None else (A * P).mid()
         entries = np.array(P.tolist(), dtype=object)
         entries = entries[rows if rows is not None else slice(None)]

@@ -53,13 +53,7 @@ def log_determinant(cell: Cell) -> LogDeterminant | None:
     to the order of its blocks, with single products of square factors as pivots.
     """
     cell = a_cell(cell)
-    reduced: dict[tuple[str, str], Terms] = {}
-    for row in cell.states:
-        others = frozenset(cell.states) - {row}
-        for column in cell.states:
-            terms = accumulate(cell, lagged(column), others).get(row, ())
-            if terms:
-                reduced[row, column] = terms
+    reduced = eliminated(cell)
     pivots = _triangular_pivots(reduced, cell.states)
     if pivots is None or any(
         len(reduced[pivot]) > 1 or not _square(cell, reduced[pivot][0], pivot) for pivot in pivots
@@ -68,6 +62,29 @@ def log_determinant(cell: Cell) -> LogDeterminant | None:
     factors = [reduced[pivot][0] for pivot in pivots]
     diagonals = tuple(d for factor in factors for d in factor.diagonals if d != 1)
     return LogDeterminant(cell, diagonals, tuple(weight.name for factor in factors for weight in factor.weights))
+
+
+def eliminated(cell: Cell) -> dict[tuple[str, str], Terms]:
+    """R[r, s] = ∂r/∂s_prev with the other new states held: the state Jacobian is J = (I − N)⁻¹ R."""
+    return _held(cell, {column: lagged(column) for column in cell.states})
+
+
+def new_on_new(cell: Cell) -> dict[tuple[str, str], Terms]:
+    """N[r, s] = ∂r/∂s between new states, the others held: for an LSTM, ∂h/∂c = diag(o⊙(1 − m²))."""
+    return {
+        place: terms for place, terms in _held(cell, {s: s for s in cell.states}).items() if place[0] != place[1]
+    }
+
+
+def _held(cell: Cell, columns: dict[str, str]) -> dict[tuple[str, str], Terms]:
+    found: dict[tuple[str, str], Terms] = {}
+    for row in cell.states:
+        for column, vector in columns.items():
+            others = frozenset(cell.states) - {row, vector}
+            terms = accumulate(cell, vector, others).get(row, ())
+            if terms:
+                found[row, column] = terms
+    return found
 
 
 def _triangular_pivots(

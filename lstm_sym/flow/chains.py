@@ -22,6 +22,9 @@ from lstm_sym.flow.trajectories import Trajectory
 
 PATHS = ("full", "direct", "total")
 
+#: Below this share of its length, what a row of J adds to the others is better taken from R of J = L R.
+PARALLEL = 1e-4
+
 #: Bytes of Jacobians held at a time.
 CHUNK = 64 * 2**20
 
@@ -69,6 +72,27 @@ class Chain:
         if self.units is None:
             return restricted(jacobians(self.trajectory, start, stop), self.kept)
         return restricted(directs(self.trajectory, start, stop, self.units), self.kept)
+
+    def applied(self, start: int, stop: int, jacobians: Array, transposed: bool) -> list[list[Scaled]]:
+        """For each step, the factors to apply in turn, as matrices of ordinary size × 2^exponent.
+
+        A step is one factor, J or its transpose; or the two of J = L R, where the system can tell them and the rows
+        of J are so nearly dependent that they hold less than R does.
+        """
+        whole = [[pair] for pair in _pairs(jacobians, transposed)]
+        split = getattr(self.trajectory.system, "factors", None)
+        if split is None or self.units is not None or self.size < self.trajectory.size:
+            return whole
+        run = self.trajectory
+        factors = split(run.parameters, run.inputs[start:stop], run.before(start, stop))
+        if factors is None:
+            return whole
+        R, L = (np.broadcast_to(np.asarray(factor, dtype=np.float64), jacobians.shape) for factor in factors)
+        parts = (L, R) if transposed else (R, L)
+        first, second = (list(_pairs(part, transposed)) for part in parts)
+        for t in np.flatnonzero(_kept_share(R, jacobians) < PARALLEL):
+            whole[t] = [first[t], second[t]]
+        return whole
 
     def effects(self, start: int, stop: int) -> Array | None:
         """E_wrt before steps start … stop − 1: (stop − start, ..., size, n_wrt); None: plain selection."""
@@ -146,6 +170,22 @@ def restricted(matrices: Array, kept: NDArray[np.intp]) -> Array:
     if len(kept) == matrices.shape[-1]:
         return matrices
     return matrices[..., kept[:, None], kept[None, :]]
+
+
+Scaled = tuple[Array, wide.Integers]
+
+
+def _pairs(matrices: Array, transposed: bool) -> Iterator[Scaled]:
+    """Each step's matrix (or its transpose), as entries of ordinary size and a power of two."""
+    factors, extra = scaled(np.swapaxes(matrices, -1, -2) if transposed else matrices)
+    return zip(factors, extra, strict=True)
+
+
+def _kept_share(R: Array, jacobians: Array) -> Array:
+    """The least length of a row of R relative to that of the same row of J, for each step."""
+    lengths, whole = (np.sqrt(np.sum(matrix**2, axis=-1)) for matrix in (R, jacobians))
+    share = np.divide(lengths, whole, out=np.ones_like(whole), where=whole > 0)
+    return np.asarray(share.reshape(len(share), -1).min(axis=1, initial=1.0))
 
 
 def scaled(matrices: Array) -> tuple[Array, wide.Integers]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from lstm_sym import checks
 from lstm_sym.flow import wide
-from lstm_sym.flow.chains import Chain, chain, scaled
+from lstm_sym.flow.chains import Chain, chain
 from lstm_sym.flow.determinants import Determinants
-from lstm_sym.flow.frames import Frame, advance, start
+from lstm_sym.flow.frames import Frame, advanced, start
 from lstm_sym.flow.results import Spectrum
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.trajectories import Trajectory, a_trajectory
@@ -51,11 +51,11 @@ def _exponents(question: Chain, Q: Array, transient: int) -> Spectrum:
     for first, stop in reversed(list(question.windows())):
         jacobians = question.jacobians(first, stop)
         determinants.open(first, stop, jacobians)
-        factors, extra = scaled(jacobians)
+        factors = question.applied(first, stop, jacobians, transposed=False)
         for t in range(stop - first):
             if first + t == transient:
                 frame = _reset(frame)
-            frame, count, lost = advance(frame, factors[t], extra[t], determinants.suspect(t), sort=False)
+            frame, count, lost = advanced(frame, factors[t], determinants.suspect(t), sort=False)
             determinants.close(t, lost, counted=first + t >= transient)
             work += count
     logs = wide.logs(frame.mantissa, frame.exponent)

@@ -8,6 +8,7 @@ factorisation of determinant quantum Monte Carlo, pre-pivoted; G. W. Stewart, ET
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,17 @@ def _advance(
     lost = np.count_nonzero(magnitudes, axis=-1) < np.count_nonzero(frame.mantissa, axis=-1)
     signs = np.where(diagonal < 0, -1.0, 1.0)
     return Frame(Q * signs[..., None, :], magnitudes, exponent + carry, T), count, np.asarray(lost)
+
+
+def advanced(
+    frame: Frame, factors: Sequence[tuple[Array, Integers]], suspect: NDArray[np.bool_], sort: bool = True
+) -> tuple[Frame, int, NDArray[np.bool_]]:
+    """``advance`` by several factors in turn."""
+    count, lost = 0, np.zeros(frame.Q.shape[:-2], dtype=bool)
+    for factor, extra in factors:
+        frame, more, gone = advance(frame, factor, extra, suspect, sort)
+        count, lost = count + more, lost | gone
+    return frame, count, lost
 
 
 def tolerance(size: int) -> float:

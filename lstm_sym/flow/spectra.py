@@ -9,9 +9,9 @@ import numpy as np
 
 from lstm_sym import checks
 from lstm_sym.flow import wide
-from lstm_sym.flow.chains import Chain, chain, relevant, scaled
+from lstm_sym.flow.chains import Chain, chain, relevant
 from lstm_sym.flow.determinants import Determinants
-from lstm_sym.flow.frames import Frame, advance, start
+from lstm_sym.flow.frames import Frame, advanced, start
 from lstm_sym.flow.norms import unit_norms
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.sweeps import end, log_singular_values
@@ -27,6 +27,9 @@ def singular_spectrum(
     of, wrt, path: as for gradient_norms.  horizons: integers from 1 to T, in any order; the answer has that
     order, (H, ..., r) with r = min(n_of, n_wrt).  A single integer drops the first axis.  −inf for a singular
     value that is exactly or structurally zero; accurate in the log at any magnitude otherwise.
+
+    Limits: small singular values of a block (not of the whole state) lose digits where gates are saturated beyond
+    pre-activations of about ±15; see "Limits" in docs/conventions.md.
 
     One pass over the transposed product serves every horizon: a graded factorisation Q · diag(e^d) · T that
     is advanced a step at a time, and finished, at each wanted lag, by sweeps (G. W. Stewart, ETNA 5, 1997).
@@ -90,9 +93,9 @@ def spectra(question: Chain, lags: list[int]) -> tuple[Array, Certificate]:
         jacobians = narrow.jacobians(first, stop)
         determinants.open(first, stop, jacobians)
         effects = narrow.effects(first, stop)
-        factors, extra = scaled(np.swapaxes(jacobians, -1, -2))
+        factors = narrow.applied(first, stop, jacobians, transposed=True)
         for t in reversed(range(stop - first)):
-            frame, count, lost = advance(frame, factors[t], extra[t], determinants.suspect(t))
+            frame, count, lost = advanced(frame, factors[t], determinants.suspect(t))
             determinants.close(t, lost)
             work += count
             lag = len(question.trajectory) - first - t

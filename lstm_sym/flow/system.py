@@ -22,6 +22,7 @@ class System(Protocol):
     - ``unroll(parameters, inputs, initial) -> (T, ..., S)``: the loop over ``step``;
     - ``direct(parameters, x, state) -> {(of, wrt): (..., n)}``: its direct part's diagonals;
     - ``within(parameters, x, state, wrt) -> (..., S, n_wrt)``: effect of a new block on all of the new state;
+    - ``factors(parameters, x, state) -> (R, L)``: J = L R for steps whose rows are nearly parallel (or None);
     - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf if singular (or None: unknown);
     - ``evaluate(parameters, x, state) -> {name: (..., n)}``: every named quantity of the step.
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_sym.calculus.derive import jacobian, within_step
+from lstm_sym.calculus.determinants import eliminated, new_on_new
 from lstm_sym.calculus.numbers import Coefficients, add_dense
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import Terms
@@ -80,6 +81,16 @@ def jacobian_blocks(cell: Cell, of: str, wrt: str, path: str) -> Blocks:
             {(row, value[row, column].wrt): block for (row, column), block in terms.items()},
         )
     return _blocks(cell, (value.of,), (value.wrt,), {(value.of, value.wrt): value.terms})
+
+
+def eliminated_blocks(cell: Cell) -> tuple[Blocks, Blocks] | None:
+    """R and N of J = (I − N)⁻¹ R, or None where no new state reads another (J = R)."""
+    reads = new_on_new(cell)
+    if not reads:
+        return None
+    tables = (eliminated(cell), reads)
+    first, second = (_blocks(cell, cell.states, cell.states, table) for table in tables)
+    return first, second
 
 
 def within_blocks(cell: Cell, wrt: str) -> Blocks:

@@ -23,7 +23,7 @@ from lstm_sym.kernels.backward import (
     pull_back,
     push_forward,
 )
-from lstm_sym.kernels.blocks import Blocks, jacobian_blocks, within_blocks
+from lstm_sym.kernels.blocks import Blocks, eliminated_blocks, jacobian_blocks, within_blocks
 from lstm_sym.kernels.logs import LogFactors
 from lstm_sym.kernels.parameters import Parameters, draw
 from lstm_sym.kernels.schedule import ancestors, entering, stages
@@ -57,6 +57,7 @@ class Kernel:
         self._output_plan = stages(cell, rest, first=len(self._plan) + 1)
         self._blocks: dict[tuple[str, ...], Blocks] = {}
         self._slopes = LocalSlopes(nodes)
+        self._eliminated = eliminated_blocks(cell)
         self._backward: BackPropagation | None = None
         closed = log_determinant(cell)
         self._logs = LogFactors(closed) if closed else None
@@ -226,6 +227,25 @@ class Kernel:
             )
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
         return blocks.dense(bound, self._evaluate(bound, x, state), batch)
+
+    @QUIET
+    def factors(self, parameters: Mapping[str, Any], x: Any, state: Any) -> tuple[Array, Array] | None:
+        """The state Jacobian as a product J = L R, (R, L), each (..., S, S); None where R is J itself.
+
+        R differentiates each new state with the other new ones held, and L = (I − N)⁻¹ puts their effect back
+        (an LSTM's h reads its c). Where gates saturate, the rows of J are nearly parallel and those of R are not.
+        """
+        if self._eliminated is None:
+            return None
+        bound, x, state = self._checked(parameters, x, state)
+        batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
+        values = self._evaluate(bound, x, state)
+        R, N = (blocks.dense(bound, values, batch) for blocks in self._eliminated)
+        L, power = np.eye(N.shape[-1], dtype=N.dtype) + N, N
+        for _ in self.cell.states[2:]:  # N is nilpotent: N^states = 0
+            power = power @ N
+            L = L + power
+        return R, L
 
     @QUIET
     def direct(self, parameters: Mapping[str, Any], x: Any, state: Any) -> dict[tuple[str, str], Array]:
