@@ -22,11 +22,6 @@ class LogDeterminant:
     diagonals: tuple[sp.Expr, ...]
     weights: tuple[str, ...]
 
-    @property
-    def terms(self) -> Terms:
-        """The diagonals as terms, for compiling."""
-        return tuple(Term((diagonal,)) for diagonal in self.diagonals)
-
     def latex(self) -> str:
         r"""LaTeX: \sum \log \lvert f_t \rvert + \log \lvert \det W_{ho} \rvert."""
         style = with_parameters(LATEX, self.cell.vector_parameters, latex_timeless)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import SimpleNamespace
 
@@ -38,7 +38,7 @@ class Cell:
     Args:
         name: how the cell is called in print.
         equations: the text, one equation a line.
-        states: names of the states, separated by blanks, in the order in which they are stacked.
+        states: names of the states, separated by blanks (or a sequence), in the order in which they are stacked.
         inputs: names of the inputs.
         outputs: names of results that no equation reads.
         vectors: names of vector parameters other than biases.
@@ -56,10 +56,10 @@ class Cell:
         name: str,
         equations: str,
         *,
-        states: str,
-        inputs: str = "x",
-        outputs: str = "",
-        vectors: str = "",
+        states: str | Sequence[str],
+        inputs: str | Sequence[str] = "x",
+        outputs: str | Sequence[str] = "",
+        vectors: str | Sequence[str] = "",
         choices: Mapping[str, tuple[str, ...]] | None = None,
         reference: str = "",
     ) -> None:
@@ -98,10 +98,10 @@ class Cell:
         return Cell(
             f"{base} ({', '.join(chosen.values())})",
             self._text,
-            states=" ".join(self.states),
-            inputs=" ".join(self.inputs),
-            outputs=" ".join(self.outputs),
-            vectors=" ".join(self._vectors),
+            states=self.states,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            vectors=self._vectors,
             choices=options,
             reference=self.reference,
         )

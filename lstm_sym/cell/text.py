@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lstm_sym.notation import LATEX, TIMED, Style, latex_timeless
+from lstm_sym.notation import LATEX, TIMED, Style, latex_timeless, with_parameters
 
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
@@ -19,20 +19,18 @@ class _Writer:
     """Writes a parsed right-hand side; each visit returns the text and how tightly its outermost sign binds."""
 
     def __init__(self, cell: Cell, style: Style, parameter: Callable[[str], str], apply: str) -> None:
-        self._cell, self._style, self._parameter, self._apply = cell, style, parameter, apply
+        self._cell, self._apply = cell, apply
+        self._style = with_parameters(style, cell.parameters, parameter)
 
     def write(self, text: str) -> str:
         return self._visit(ast.parse(text, mode="eval").body)[0]
-
-    def _name(self, name: str) -> str:
-        return self._parameter(name) if name in self._cell.parameters else self._style.symbol(name)
 
     def _visit(self, tree: ast.expr) -> tuple[str, int]:
         match tree:
             case ast.Constant(value=number):
                 return str(number), _ATOM
             case ast.Name(id=name):
-                return self._name(name), _ATOM
+                return self._style.symbol(name), _ATOM
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._style.minus.strip() + self._at_least(_PRODUCT, operand), _MINUS
             case ast.UnaryOp(operand=operand):
