@@ -56,6 +56,8 @@ def chosen(options: argparse.Namespace, full: Mapping[str, int], quick: Mapping[
 def run_script(work: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
     """Run ``work``; a user's mistake or a full disk is one clear line and status 2, not a traceback."""
     try:
+        if options.out.exists() and not options.out.is_dir():
+            raise ValueError(f"--out {options.out}: expected a folder, this is a file.")
         options.out.mkdir(parents=True, exist_ok=True)
         with one_thread():
             work(options)

@@ -115,6 +115,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert gradient_reach.main(["--quick", "--out", str(tmp_path / "file" / "below")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+    assert gradient_reach.main(["--quick", "--out", str(tmp_path / "file")]) == 2
+    assert "expected a folder, this is a file" in capsys.readouterr().err
 
 
 def test_as_a_script_without_display_in_a_folder_that_is_not_its_own(tmp_path):
