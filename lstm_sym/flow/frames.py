@@ -84,7 +84,8 @@ def _advance(
         trial, noise = _levelled(image, np.abs(factor) @ np.abs(frame.Q), suspect)
         kept, moves, tries = _set_aside(_columns(trial, order), kept, *_entries(order, noise))
         order, count = np.take_along_axis(order, moves, axis=-1), 1 + tries
-    Q, R = _factored(_columns(columns, order))
+    Q, R, turns = _factored(_columns(columns, order), *_entries(order, mantissa, exponent), kept, sort)
+    order, moves, kept = _entries(turns, order, moves, kept)
     mantissa, exponent = _entries(order, mantissa, exponent)
     diagonal = np.where(kept, np.diagonal(R, axis1=-2, axis2=-1), 0.0)
     T = frame.T
@@ -157,16 +158,52 @@ def _set_aside(
         kept, noise, moves = _entries(to_end, kept, noise, moves)
 
 
-def _factored(columns: Array) -> tuple[Array, Array]:
-    """QR; of rows that differ much in size, the large first (A. J. Cox & N. J. Higham, BIT 38, 1998)."""
+def _factored(
+    columns: Array, mantissa: Array, exponent: Integers, kept: NDArray[np.bool_], sort: bool
+) -> tuple[Array, Array, NDArray[np.intp]]:
+    """QR and the order of its columns; where rows differ much in size, so that the small ones keep their digits.
+
+    Then it is pivoted in columns and rows (A. J. Cox & N. J. Higham, BIT 38, 1998), or, where the order of the
+    columns must stay, the large rows go first.
+    """
+    same = np.broadcast_to(np.arange(columns.shape[-1]), kept.shape)
     size = np.max(np.abs(columns), axis=-1)
     _, level = wide.split(size)
     if np.all(np.ptp(np.where(size > 0, level, -2 * GRADED), axis=-1) <= GRADED):
         Q, R = np.linalg.qr(columns)
-        return Q, R
-    rows = np.argsort(-size, axis=-1, kind="stable")
-    Q, R = np.linalg.qr(np.take_along_axis(columns, rows[..., None], axis=-2))
-    return np.take_along_axis(Q, np.argsort(rows, axis=-1)[..., None], axis=-2), R
+        return Q, R, same
+    if not sort:
+        rows = np.argsort(-size, axis=-1, kind="stable")
+        Q, R = np.linalg.qr(np.take_along_axis(columns, rows[..., None], axis=-2))
+        return np.take_along_axis(Q, np.argsort(rows, axis=-1)[..., None], axis=-2), R, same
+    Q, R, turns = np.empty(columns.shape), np.empty((*kept.shape, kept.shape[-1])), np.array(same)
+    weights = np.where(kept, mantissa, 0.0)
+    for place in np.ndindex(*kept.shape[:-1]):
+        Q[place], R[place], turns[place] = _pivoted(columns[place], weights[place], exponent[place])
+    return Q, R, turns
+
+
+def _pivoted(A: Array, mantissa: Array, exponent: Integers) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Householder QR of (S, r): the column of greatest remaining μ-weighted size next, its largest entry on top."""
+    R, order = A.copy(), np.arange(A.shape[1])
+    reflectors: list[tuple[int, Array]] = []
+    for i in range(A.shape[1]):
+        remaining = np.sqrt(np.sum(R[i:, i:] ** 2, axis=0))
+        j = i + int(np.argmax(wide.log2(remaining * mantissa[order[i:]], exponent[order[i:]])))
+        order[[i, j]], R[:, [i, j]] = order[[j, i]], R[:, [j, i]]
+        top = i + int(np.argmax(np.abs(R[i:, i])))
+        R[[i, top]] = R[[top, i]]
+        v = R[i:, i].copy()
+        v[0] += np.copysign(np.linalg.norm(v), v[0])
+        v /= max(float(np.linalg.norm(v)), np.finfo(np.float64).tiny)
+        R[i:, i:] -= np.outer(2.0 * v, v @ R[i:, i:])
+        R[i + 1 :, i] = 0.0
+        reflectors.append((top, v))
+    Q = np.eye(*A.shape)
+    for i, (top, v) in reversed(list(enumerate(reflectors))):
+        Q[i:] -= np.outer(2.0 * v, v @ Q[i:])
+        Q[[i, top]] = Q[[top, i]]
+    return Q, R[: A.shape[1]], order
 
 
 def coupling(R: Array, diagonal: Array, mantissa: Array, exponent: Integers, places: NDArray[np.intp]) -> Array:
@@ -179,7 +216,7 @@ def coupling(R: Array, diagonal: Array, mantissa: Array, exponent: Integers, pla
     kept = diagonal != 0
     mean = np.triu(np.ones((size, size), dtype=bool), 1) & kept[..., :, None]
     if not kept.all():
-        mean = mean & (places[..., :, None] < places[..., None, :])
+        mean = mean & (kept[..., None, :] | (places[..., :, None] < places[..., None, :]))
     relative = np.clip(exponent[..., None, :] - exponent[..., :, None], -4096, 1000)
     ratio = wide.scale(np.where(mean, R * mantissa[..., None, :], 0.0), relative)
     out: Array = ratio / np.where(kept, diagonal * mantissa, 1.0)[..., :, None]
