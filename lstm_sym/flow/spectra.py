@@ -28,8 +28,7 @@ def singular_spectrum(
     order, (H, ..., r) with r = min(n_of, n_wrt).  A single integer drops the first axis.  −inf for a singular
     value that is exactly or structurally zero; accurate in the log at any magnitude otherwise.
 
-    Limits: small singular values of a block (not of the whole state) lose digits where gates are saturated beyond
-    pre-activations of about ±15; see "Limits" in docs/conventions.md.
+    What the certificate shows and what it cannot: "Limits" in docs/conventions.md.
 
     One pass over the transposed product serves every horizon: a graded factorisation Q · diag(e^d) · T that
     is advanced a step at a time, and finished, at each wanted lag, by sweeps (G. W. Stewart, ETNA 5, 1997).

@@ -39,22 +39,27 @@ def pivoted(
 ) -> tuple[Array, Array, Integers, NDArray[np.intp]]:
     """Householder QR of A diag(μ), the column of greatest remaining magnitude first, at any range of μ.
 
+    What remains of a column is nothing where each entry is within ``noise`` of what its row and column were.
     Returns R (p, r) without μ, and μ and the columns' places in their new order; p is the rank.
     """
     R = A.copy()
     order = np.arange(R.shape[1])
-    floor = noise * np.sqrt(np.sum(R**2, axis=0))
+    rows = np.max(np.abs(R), axis=1, initial=0.0)
+    level = np.divide(np.abs(R), rows[:, None], out=np.zeros_like(R), where=rows[:, None] > 0)
+    floor = noise * rows[:, None] * np.max(level, axis=0, initial=0.0)
     rank = 0
     for i in range(min(R.shape)):
+        gone = np.all(np.abs(R[i:, i:]) <= floor[i:, order[i:]], axis=0)
+        R[i:, i:][:, gone] = 0.0
         remaining = np.sqrt(np.sum(R[i:, i:] ** 2, axis=0))
-        R[i:, i:][:, remaining <= floor[order[i:]]] = 0.0
-        remaining = np.where(remaining <= floor[order[i:]], 0.0, remaining)
         size = wide.log2(remaining * mantissa[order[i:]], exponent[order[i:]])
         j = i + int(np.argmax(size))
         if size[j - i] == -np.inf:
             break
         order[[i, j]] = order[[j, i]]
         R[:, [i, j]] = R[:, [j, i]]
+        top = i + int(np.argmax(np.abs(R[i:, i])))
+        R[[i, top]], floor[[i, top]] = R[[top, i]], floor[[top, i]]
         _reflect(R, i)
         rank = i + 1
     return R[:rank], mantissa[order], exponent[order], order
