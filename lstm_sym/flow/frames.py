@@ -84,9 +84,9 @@ def _advance(
         trial, noise = _levelled(image, np.abs(factor) @ np.abs(frame.Q), suspect)
         kept, moves, tries = _set_aside(_columns(trial, order), kept, *_entries(order, noise))
         order, count = np.take_along_axis(order, moves, axis=-1), 1 + tries
-    Q, R, turns = _factored(_columns(columns, order), *_entries(order, mantissa, exponent), kept, sort)
-    order, moves, kept = _entries(turns, order, moves, kept)
     mantissa, exponent = _entries(order, mantissa, exponent)
+    Q, R, turns = _factored(_columns(columns, order), mantissa, exponent, kept, sort)
+    order, moves, kept, mantissa, exponent = _entries(turns, order, moves, kept, mantissa, exponent)
     diagonal = np.where(kept, np.diagonal(R, axis1=-2, axis2=-1), 0.0)
     T = frame.T
     if T is not None:
