@@ -115,6 +115,23 @@ def test_gradient_is_the_complex_step_derivative(cell, batch):
         assert abs((gradient * direction).sum() - expected) <= 1e-14 * scale
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "u = tanh(x)\nh = tanh(W_uh @ u + W_hh @ h_prev + b_h)\ny = W_hy @ h",
+        "h = tanh(W_xh @ x + W_hh @ h_prev + b_h)\ny = W_hy @ h + W_xy @ x",
+    ],
+)
+def test_gradient_by_inputs_that_are_read_elsewhere_than_in_a_recurrent_product(text):
+    kernel = ls.Kernel(ls.Cell("test", text, states="h", outputs="y"))
+    p = kernel.parameters(3, 2, rng=0, outputs=2)
+    rng = np.random.default_rng(1)
+    inputs, direction = rng.standard_normal((4, 2)), rng.standard_normal((4, 2))
+    found = kernel.gradient(p, inputs, {"y": 1.0}).inputs
+    exact = ls.run(kernel, p, inputs + 1e-30j * direction)["y"].imag.sum() / 1e-30
+    assert abs((found * direction).sum() - exact) <= 1e-14 * np.abs(found * direction).sum()
+
+
 def test_gradient_of_a_linear_loss_given_by_its_derivatives():
     kernel, p, _, _, rng = setting(ls.LSTM, n=4)
     inputs = rng.standard_normal((5, 5))

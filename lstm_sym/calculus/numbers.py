@@ -43,9 +43,9 @@ class Coefficients:
         names = (f"{letter}{k}" for k in count())
         return (sp.Symbol(name, real=True) for name in names if name not in self.arguments)
 
-    def __call__(self, values: Mapping[str, Array]) -> dict[sp.Expr, Array | float]:
-        """Every diagonal's numbers, (..., n); constants are scalars."""
-        numbers = self._function(*(values[name] for name in self.arguments))
+    def __call__(self, *sources: Mapping[str, Array]) -> dict[sp.Expr, Array | float]:
+        """Every diagonal's numbers, (..., n), from the first source that has a name; constants are scalars."""
+        numbers = self._function(*(next(s[name] for s in sources if name in s) for name in self.arguments))
         return {**self._constants, **dict(zip(self._diagonals, numbers, strict=True))}
 
 

@@ -47,8 +47,7 @@ class LocalSlopes:
 
     def __call__(self, values: Values, parameters: Parameters) -> Slopes:
         """The slopes' numbers; constants stay scalars."""
-        names = self._coefficients.arguments
-        numbers = self._coefficients({name: values[name] if name in values else parameters[name] for name in names})
+        numbers = self._coefficients(values, parameters)
         return {place: np.asarray(numbers[d]) for place, d in self._expressions.items()}
 
 
@@ -94,12 +93,12 @@ def _sum_to(array: Array, shape: tuple[int, ...]) -> Array:
 class BackPropagation:
     """BPTT for one cell: a recursion over time for what is recurrent, whole-trajectory products for the rest."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, state_slopes: LocalSlopes) -> None:
         self.cell = cell
         self._recurrent = ancestors(cell, cell.states)
         self._rest = tuple(node for node in cell.nodes if node not in self._recurrent)
-        self.slopes = LocalSlopes(cell.nodes)
-        self._state_slopes = LocalSlopes(self._recurrent)
+        self._state_slopes = state_slopes
+        self._slopes = LocalSlopes(cell.nodes)
 
     def gradient(
         self,
@@ -112,21 +111,22 @@ class BackPropagation:
     ) -> Gradient:
         """The gradient from ``seeds``, the loss's derivative by named vectors, each (T, ..., n)."""
         outputs = parameters.has_outputs
-        slopes = (self.slopes if outputs else self._state_slopes)(values, parameters)
+        slopes = (self._slopes if outputs else self._state_slopes)(values, parameters)
         cotangents = dict(seeds)
         if outputs:
             pull_back(self._rest, parameters, slopes, cotangents)
         carry = self._through_time(parameters, slopes, cotangents, values)
         by_name = self._by_parameter(parameters, slopes, values, cotangents)
-        parts = [self._of_input(parameters, name, cotangents, values) for name in self.cell.inputs]
+        parts = [cotangents[name] for name in self.cell.inputs]
         drive = np.concatenate(parts, axis=-1) if parts else np.zeros(inputs.shape)
         return Gradient(loss, by_name, _sum_to(drive, inputs.shape), _sum_to(carry, initial.shape))
 
     def _through_time(self, parameters: Parameters, slopes: Slopes, cotangents: Values, values: Values) -> Array:
-        """The recursion: fills ``cotangents`` (T, ..., n) of recurrent nodes, returns the initial state's."""
+        """Fills ``cotangents`` (T, ..., n) of recurrent nodes and inputs; returns that of the initial state."""
         entering_names = entering(self.cell)
         T = len(next(iter(values.values())))
-        seeds = {name: cotangents.get(name) for name in (*(n.name for n in self._recurrent), *entering_names)}
+        names = (*(node.name for node in self._recurrent), *entering_names, *self.cell.inputs)
+        seeds = {name: cotangents.get(name) for name in names}
         shapes = {name: values[name].shape for name in seeds}
         batch = np.broadcast_shapes(*(shape[1:-1] for shape in shapes.values()))
         dtype = np.result_type(parameters.dtype, *(s for s in seeds.values() if s is not None))
@@ -145,16 +145,6 @@ class BackPropagation:
             carry = {name: now[name] for name in entering_names if name in now}
         cotangents.update(collected)
         return np.concatenate([collected[name][0] for name in entering_names], axis=-1)
-
-    def _of_input(self, parameters: Parameters, name: str, cotangents: Values, values: Values) -> Array:
-        found = cotangents.get(name, np.zeros(()))
-        total = np.zeros(np.broadcast_shapes(values[name].shape, np.shape(found)), parameters.dtype)
-        for node in self._recurrent:
-            if isinstance(node, Affine):
-                for weight, vector in node.products:
-                    if vector == name:
-                        total = total + cotangents[node.name] @ parameters[weight]
-        return total
 
     def _by_parameter(
         self, parameters: Parameters, slopes: Slopes, values: Values, cotangents: Values

@@ -28,13 +28,9 @@ class Blocks:
     terms: Mapping[tuple[str, str], Terms]
     coefficients: Coefficients
 
-    def _numbers(self, parameters: Parameters, values: Mapping[str, Array]) -> dict[object, Array | float]:
-        names = self.coefficients.arguments
-        return dict(self.coefficients({n: values[n] if n in values else parameters[n] for n in names}))
-
     def dense(self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]) -> Array:
         """The whole matrix, (*batch, Σ rows, Σ columns)."""
-        numbers = self._numbers(parameters, values)
+        numbers = self.coefficients(values, parameters)
         heights = [parameters.sizes[self.cell.sizes[name]] for name in self.rows]
         widths = [parameters.sizes[self.cell.sizes[name]] for name in self.columns]
         dtype = np.result_type(parameters.dtype, *(np.asarray(n).dtype for n in numbers.values() if np.ndim(n)))
@@ -53,7 +49,7 @@ class Blocks:
         self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]
     ) -> dict[tuple[str, str], Array]:
         """The blocks as vectors (*batch, n), where all terms are direct; zero blocks left out."""
-        numbers = self._numbers(parameters, values)
+        numbers = self.coefficients(values, parameters)
         found = {}
         for (row, column), terms in self.terms.items():
             shape = (*batch, parameters.sizes[self.cell.sizes[row]])

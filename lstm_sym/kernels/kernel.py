@@ -329,7 +329,7 @@ class Kernel:
         values = self._evaluate(bound, inputs, np.concatenate([first, states[:-1]])) | {"state": states}
         value, seeds = evaluated_loss(self.cell, loss, values)
         if self._backward is None:
-            self._backward = BackPropagation(self.cell)
+            self._backward = BackPropagation(self.cell, self._slopes)
         return self._backward.gradient(bound, inputs, initial, values, seeds, value)
 
     @property

@@ -62,8 +62,7 @@ class LogFactors:
 
     def __call__(self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]) -> Array:
         """log|det|, shape ``batch``."""
-        names = self._arguments.arguments
-        numbers = self._arguments({name: values[name] if name in values else parameters[name] for name in names})
+        numbers = self._arguments(values, parameters)
         shape = (*batch, parameters.sizes[self._size])
         total = np.full(batch, sum(parameters.log_determinant(name) for name in self._closed.weights))
         for form, argument in self._logs:
