@@ -27,6 +27,7 @@ from lstm_sym.kernels.blocks import Blocks, eliminated_blocks, jacobian_blocks, 
 from lstm_sym.kernels.logs import LogFactors
 from lstm_sym.kernels.parameters import Parameters, draw
 from lstm_sym.kernels.schedule import ancestors, entering, stages
+from lstm_sym.kernels.tangents import Folded, Sequential, TangentPlan
 from lstm_sym.notation import lag_of
 
 #: A product of two small slopes may be below the smallest double: 0 is right, and no reason to complain.
@@ -59,6 +60,7 @@ class Kernel:
         self._slopes = LocalSlopes(nodes)
         self._eliminated = eliminated_blocks(cell)
         self._backward: BackPropagation | None = None
+        self._tangents: TangentPlan | None = None
         closed = log_determinant(cell)
         self._logs = LogFactors(closed) if closed else None
 
@@ -257,6 +259,27 @@ class Kernel:
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
         found = self._blocks[key].diagonals(bound, self._evaluate(bound, x, state), batch)
         return {(of, lag_of(wrt)[0]): diagonal for (of, wrt), diagonal in found.items()}
+
+    @QUIET
+    def tangents(self, parameters: Mapping[str, Any], x: Any, state: Any, width: int = 1) -> Folded | Sequential:
+        """The tangent action of many steps: ``push(t, rows)`` is J_t v, ``pull(t, rows)`` J_tᵀ u, for rows (..., k, S).
+
+        x (T, ..., inputs) and state (T, ..., S), the states before each step; ``width`` is the k it is meant for.
+        Every coefficient of all T steps is evaluated here, once; no 2n×2n matrix is formed.
+
+        >>> import lstm_sym as ls, numpy as np
+        >>> kernel = ls.Kernel(ls.LSTM)
+        >>> p = kernel.parameters(hidden=3, inputs=2, rng=0)
+        >>> steps = kernel.tangents(p, np.zeros((5, 2)), np.zeros((5, 6)), width=6)
+        >>> np.allclose(steps.push(4, np.eye(6)).T, kernel.jacobian(p, [0.0, 0.0], np.zeros(6)), rtol=0, atol=1e-15)
+        True
+        """
+        bound, x, state = self._checked(parameters, x, state)
+        batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
+        if self._tangents is None:
+            self._tangents = TangentPlan(self.cell)
+        values = forward.evaluate(self.cell, self._plan, bound, x, state)
+        return self._tangents.at(bound, values, batch, width)
 
     @QUIET
     def jvp(self, parameters: Mapping[str, Any], x: Any, state: Any, tangent: Any) -> Array:
