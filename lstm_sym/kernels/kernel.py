@@ -262,9 +262,9 @@ class Kernel:
 
     @QUIET
     def tangents(self, parameters: Mapping[str, Any], x: Any, state: Any, width: int = 1) -> Folded | Sequential:
-        """The tangent action of many steps: ``push(t, rows)`` is J_t v, ``pull(t, rows)`` J_tᵀ u, for rows (..., k, S).
+        """The tangent action of many steps: ``push(t, rows)`` is J_t v and ``pull(t, rows)`` J_tᵀ u.
 
-        x (T, ..., inputs) and state (T, ..., S), the states before each step; ``width`` is the k it is meant for.
+        rows: (..., k, S). x (T, ..., inputs) and state (T, ..., S), before each step; ``width`` is the k meant.
         Every coefficient of all T steps is evaluated here, once; no 2n×2n matrix is formed.
 
         >>> import lstm_sym as ls, numpy as np

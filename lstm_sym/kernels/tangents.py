@@ -12,6 +12,7 @@ Vectors are rows: a frame is (..., k, S).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -212,7 +213,7 @@ class Folded(_Numbers):
         """Operations of one step on k vectors, for every member of the batch."""
         entries = sum(stack.entries for stack in self._stacks)
         folds = sum(stack.fold_entries for stack in self._stacks)
-        return float(np.prod(self.batch[1:])) * (2.0 * k * entries + 2.0 * folds)
+        return float(math.prod(self.batch[1:]) * (2 * k * entries + 2 * folds))
 
 
 class _Stack:
@@ -253,7 +254,7 @@ class _Stack:
         steps = min(BLOCK, batch[0] - first)
         inner = (steps, *batch[1:])
         width = self.column.stop - self.column.start
-        shape = (self._edges[-1], int(np.prod(inner)), width)
+        shape = (self._edges[-1], math.prod(inner), width)
         if self._matrices.shape != (self._edges[-1], *inner, width):
             self._matrices = np.empty((self._edges[-1], *inner, width), self._owner.dtype)
         flat = self._matrices.reshape(shape)
@@ -386,7 +387,7 @@ class Sequential(_Numbers):
     def flops(self, k: int) -> float:
         """Operations of one step on k vectors, for every member of the batch."""
         entries = sum(_entries(self, found) for sums in self.form.sums.values() for found in sums.values())
-        return float(np.prod(self.batch[1:])) * 2.0 * k * entries
+        return float(math.prod(self.batch[1:]) * 2 * k * entries)
 
 
 def _entries(owner: Sequential, found: Sum) -> int:
@@ -421,6 +422,6 @@ class TangentPlan:
         self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...], width: int
     ) -> Folded | Sequential:
         """For the steps with these ``values``, batch (T, ...), on frames of ``width`` vectors."""
-        if self._folded is not None and (int(np.prod(batch[1:])) == 1 or width >= WIDE):
+        if self._folded is not None and (math.prod(batch[1:]) == 1 or width >= WIDE):
             return Folded(self._cell, self._folded, parameters, values, batch)
         return Sequential(self._cell, self._sequential, parameters, values, batch)
