@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -196,62 +197,107 @@ def slopes_from_values(expression: sp.Expr, names: Mapping[sp.Expr, sp.Symbol]) 
 
 
 # --- numbers: the same functions on arrays, real or complex, accurate where they saturate -----------------------
+#
+# Each takes an array ``a`` and, like a ufunc, where to put the result.  The exponentials may underflow, rightly:
+# who calls these in a loop sets np.errstate(under="ignore") once; NUMPY_FORMS are the same with it set inside.
+
+#: Entries from which on a few passes of vectorised exponentials are faster than SciPy's loop over one.
+LARGE = 2048
 
 
-def _decay(a: Array) -> tuple[Array, Array]:
-    """(e^−|a|, a is negative): with |a| the analytic continuation of the real one, for complex steps."""
-    negative = a.real < 0
-    with np.errstate(under="ignore"):
-        return np.exp(np.where(negative, a, -a)), negative
+def _decay(a: Array, out: Array | None = None) -> Array:
+    """e^−|a|; on complex numbers the analytic continuation of the real one, for complex steps."""
+    e = np.abs(a, out=out) if a.dtype.kind != "c" else np.multiply(a, np.copysign(1.0, a.real), out=out)
+    np.negative(e, out=e)
+    return np.exp(e, out=e)
 
 
-def numeric_sigmoid(a: Any) -> Array:
-    """σ(a), elementwise; correctly small for a → −∞, no overflow at any a."""
-    a = np.asarray(a)
-    if a.dtype.kind != "c":
-        from scipy.special import expit
+@cache
+def _expit() -> Callable[..., Array]:
+    """SciPy's σ, imported where numbers are first asked for: deriving does without SciPy."""
+    from scipy.special import expit
 
-        with np.errstate(under="ignore"):
-            return np.asarray(expit(a))
-    e, negative = _decay(a)
-    return np.where(negative, e, 1.0) / (1.0 + e)
+    form: Callable[..., Array] = expit
+    return form
 
 
-def numeric_dsigmoid(a: Any) -> Array:
+def _sigmoid(a: Array, out: Array | None = None) -> Array:
+    """σ(a) = e^min(a, 0) / (1 + e^−|a|), elementwise; correctly small for a → −∞, no overflow at any a."""
+    if a.dtype.kind == "c":
+        e = _decay(a)
+        return np.asarray(np.divide(np.where(a.real < 0, e, 1.0), 1.0 + e, out=out))
+    if a.size < LARGE:
+        return _expit()(a, out=out)
+    size = np.abs(a)
+    out = np.subtract(a, size, out=out)
+    out *= 0.5
+    np.exp(out, out=out)
+    e = np.exp(np.negative(size, out=size), out=size)
+    e += 1.0
+    out /= e
+    return out
+
+
+def _dsigmoid(a: Array, out: Array | None = None) -> Array:
     """σ′(a) = e^−|a| / (1 + e^−|a|)², elementwise."""
-    e, _ = _decay(np.asarray(a))
-    return e / (1.0 + e) ** 2
+    e = _decay(a, out)
+    square = e + 1.0
+    square *= square
+    e /= square
+    return e
 
 
-def numeric_dtanh(a: Any) -> Array:
+def _dtanh(a: Array, out: Array | None = None) -> Array:
     """tanh′(a) = (2e^−|a| / (1 + e^−2|a|))², elementwise; 0 only where 4e^−2|a| is below the smallest double."""
-    e, _ = _decay(np.asarray(a))
-    with np.errstate(under="ignore"):
-        return (2.0 * e / (1.0 + e * e)) ** 2
+    e = _decay(a, out)
+    sum_of_squares = e * e
+    sum_of_squares += 1.0
+    e /= sum_of_squares
+    e *= 2.0
+    e *= e
+    return e
 
 
-def numeric_relu(a: Any) -> Array:
+def _relu(a: Array, out: Array | None = None) -> Array:
     """max(a, 0), elementwise; on complex numbers by the sign of the real part."""
-    a = np.asarray(a)
-    return np.where(a.real > 0, a, np.zeros((), a.dtype))
+    if a.dtype.kind == "c":
+        return np.multiply(a, a.real > 0, out=out)
+    return np.maximum(a, 0, out=out)
 
 
-def numeric_positive(a: Any) -> Array:
+def _positive(a: Array, out: Array | None = None) -> Array:
     """[a > 0] as 0 or 1 in the real dtype of a, elementwise."""
-    a = np.asarray(a)
-    return np.where(a.real > 0, np.ones((), a.real.dtype), np.zeros((), a.real.dtype))
+    found = np.empty(a.shape, a.real.dtype) if out is None else out
+    np.greater(a.real, 0, out=found)
+    return found
 
 
 #: What generated code calls, by name.
-NUMPY_FORMS: Mapping[str, Callable[..., Array]] = {
-    "sigmoid": numeric_sigmoid,
-    "dsigmoid": numeric_dsigmoid,
+FORMS: Mapping[str, Callable[..., Array]] = {
+    "sigmoid": _sigmoid,
+    "dsigmoid": _dsigmoid,
     "tanh": np.tanh,
-    "dtanh": numeric_dtanh,
-    "relu": numeric_relu,
-    "drelu": numeric_positive,
-    "positive": numeric_positive,
+    "dtanh": _dtanh,
+    "relu": _relu,
+    "drelu": _positive,
+    "positive": _positive,
 }
+
+
+def _quiet(form: Callable[..., Array]) -> Callable[..., Array]:
+    """``form`` of anything that is an array to NumPy; no argument makes it complain."""
+
+    def quiet(a: Any) -> Array:
+        array = np.multiply(a, 1.0)
+        with np.errstate(under="ignore"):
+            return form(np.atleast_1d(array)).reshape(array.shape)
+
+    quiet.__doc__ = form.__doc__
+    return quiet
+
+
+#: The same for calls from elsewhere: of numbers, lists or arrays, and without floating-point warnings.
+NUMPY_FORMS: Mapping[str, Callable[[Any], Array]] = {name: _quiet(form) for name, form in FORMS.items()}
 
 #: Names with a meaning in equations or generated code; nothing in a cell may be called so.
 RESERVED = frozenset(FUNCTIONS) | frozenset(NUMPY_FORMS) | {"state", "numpy", "initial", "hidden", "diag"}
@@ -269,7 +315,7 @@ def compiled(
     function = lambdify(
         [sp.Symbol(argument, real=True) for argument in arguments],
         tuple(results),
-        modules=[dict(NUMPY_FORMS), "numpy"],
+        modules=[dict(FORMS), "numpy"],
         cse=lambda expressions: (list(definitions), expressions),
         docstring_limit=0,
     )

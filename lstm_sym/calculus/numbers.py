@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -49,36 +49,52 @@ class Coefficients:
         return {**self._constants, **dict(zip(self._diagonals, numbers, strict=True))}
 
 
-def add_dense(out: Array, terms: Terms, numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array]) -> None:
-    """Add the sum of ``terms`` to ``out`` (..., rows, columns).
+class Dense:
+    """A sum of terms as a matrix, for any numbers of its diagonals; what depends on the weights is done once.
 
-    Terms d·W, the common kind, are summed row by row as one small matrix product: (batch, terms)·(terms, columns).
+    Terms d·W, the common kind, are summed row by row as one small matrix product, (batch, terms)·(terms, columns),
+    which goes straight into the result.
     """
-    simple = [term for term in terms if len(term.weights) == 1 and term.diagonals[1] == 1]
-    if simple:
-        out += _row_products(simple, numbers, weights, out.shape)
-    for term in terms:
-        if term.is_direct:
+
+    def __init__(self, terms: Terms, weights: Mapping[str, Array]) -> None:
+        simple = [term for term in terms if len(term.weights) == 1 and term.diagonals[1] == 1]
+        self._weights = weights
+        self._direct = [term.diagonals[0] for term in terms if term.is_direct]
+        self._chains = [term for term in terms if term.weights and term not in simple]
+        self._factors = [term.diagonals[0] for term in simple]
+        self._matrices = np.stack([_matrix(term, 0, weights) for term in simple], axis=1) if simple else None
+
+    def factors(self, numbers: Mapping[sp.Expr, Any], shape: tuple[int, int], dtype: Any) -> Array:
+        """The diagonals of the terms d·W side by side, (rows, batch, terms), for ``shape`` (batch, rows)."""
+        found = np.empty((shape[1], shape[0], len(self._factors)), dtype)
+        for place, diagonal in enumerate(self._factors):
+            found[..., place] = np.transpose(numbers[diagonal])
+        return found
+
+    def write(self, out: Array, numbers: Mapping[sp.Expr, Any], factors: Array) -> None:
+        """Write the matrices to ``out`` (batch, rows, columns), which is zero; diagonals are (batch, rows)."""
+        if self._matrices is not None:
+            np.matmul(factors, self._matrices, out=out.transpose(1, 0, 2))
+        for term in self._chains:
+            out += _chain(term, numbers, self._weights)
+        if self._direct:
             diagonal = np.einsum("...ii->...i", out)
-            diagonal += numbers[term.diagonals[0]]
-        elif term not in simple:
-            out += _chain(term, numbers, weights)
+            for direct in self._direct:
+                diagonal += numbers[direct]
+
+
+def flattened(numbers: Mapping[sp.Expr, Any], batch: tuple[int, ...]) -> dict[sp.Expr, Any]:
+    """The diagonals' numbers (..., n) as (members of the batch, n); constants as they are."""
+    return {d: _flat(array, batch) if np.ndim(array) else array for d, array in numbers.items()}
+
+
+def _flat(array: Array, batch: tuple[int, ...]) -> Array:
+    return np.broadcast_to(array, (*batch, array.shape[-1])).reshape(-1, array.shape[-1])
 
 
 def _matrix(term: Term, place: int, weights: Mapping[str, Array]) -> Array:
     weight = term.weights[place]
     return weights[weight.name].T if weight.transposed else weights[weight.name]
-
-
-def _row_products(
-    terms: Sequence[Term], numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array], shape: tuple[int, ...]
-) -> Array:
-    *batch, rows, _ = shape
-    left = [np.broadcast_to(numbers[term.diagonals[0]], (*batch, rows)) for term in terms]
-    coefficients = np.stack(left).reshape(len(terms), -1, rows).transpose(2, 1, 0)
-    matrices = np.stack([_matrix(term, 0, weights) for term in terms], axis=1)
-    products: Array = coefficients @ matrices
-    return np.moveaxis(products, 0, 1).reshape(shape)
 
 
 def _chain(term: Term, numbers: Mapping[sp.Expr, Any], weights: Mapping[str, Array]) -> Array:
@@ -120,9 +136,12 @@ def evaluate(jacobian: Jacobian, given: Mapping[str, Any]) -> Array:
         shapes = ", ".join(f"{n} {values[n].shape}" for n in coefficients.arguments)
         raise ValueError(f"the leading axes do not broadcast: {shapes}.") from None
     dtype = np.result_type(*used, *(values[name] for name in weights), np.float32)
-    out = np.zeros((*batch, *(sizes[size] for size in jacobian.shape)), dtype)
-    add_dense(out, terms, coefficients(values), values)
-    return out
+    out = np.zeros((int(np.prod(batch)), *(sizes[size] for size in jacobian.shape)), dtype)
+    dense = Dense(terms, values)
+    with np.errstate(under="ignore"):
+        numbers = flattened(coefficients(values), batch)
+        dense.write(out, numbers, dense.factors(numbers, out.shape[:2], dtype))
+    return out.reshape(*batch, *out.shape[1:])
 
 
 def _value(cell: Cell, name: str, value: Any) -> Array:

@@ -9,13 +9,18 @@ import numpy as np
 
 from lstm_sym.calculus.derive import jacobian, within_step
 from lstm_sym.calculus.determinants import eliminated, new_on_new
-from lstm_sym.calculus.numbers import Coefficients, add_dense
+from lstm_sym.calculus.numbers import Coefficients, Dense, flattened
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import Terms
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.parameters import Parameters
+
+#: Floats of matrices that are written at a time: memory fresh from the system is written while it is in cache.
+MATRICES = 262_144
+#: Matrices that are written at a time at least: a row of each is one small matrix product.
+LEAST = 4
 
 
 @dataclass(frozen=True)
@@ -28,21 +33,15 @@ class Blocks:
     terms: Mapping[tuple[str, str], Terms]
     coefficients: Coefficients
 
+    def at(self, parameters: Parameters) -> Assembly:
+        """The matrices for these parameters, ready to be written for any values."""
+        return Assembly(self, parameters)
+
     def dense(self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]) -> Array:
         """The whole matrix, (*batch, Σ rows, Σ columns)."""
-        numbers = self.coefficients(values, parameters)
-        heights = [parameters.sizes[self.cell.sizes[name]] for name in self.rows]
-        widths = [parameters.sizes[self.cell.sizes[name]] for name in self.columns]
-        dtype = np.result_type(parameters.dtype, *(np.asarray(n).dtype for n in numbers.values() if np.ndim(n)))
-        out = np.zeros((*batch, sum(heights), sum(widths)), dtype)
-        top = 0
-        for row, height in zip(self.rows, heights, strict=True):
-            left = 0
-            for column, width in zip(self.columns, widths, strict=True):
-                block = out[..., top : top + height, left : left + width]
-                add_dense(block, self.terms.get((row, column), ()), numbers, parameters)
-                left += width
-            top += height
+        assembly = self.at(parameters)
+        out = np.zeros((*batch, *assembly.shape), np.result_type(parameters.dtype, *values.values()))
+        assembly.write(out, values)
         return out
 
     def diagonals(
@@ -56,6 +55,39 @@ class Blocks:
             if terms:
                 found[row, column] = np.broadcast_to(sum(numbers[term.diagonals[0]] for term in terms), shape)
         return found
+
+
+class Assembly:
+    """Dense matrices of ``blocks`` for the parameters of one network."""
+
+    def __init__(self, blocks: Blocks, parameters: Parameters) -> None:
+        self._coefficients, self._parameters = blocks.coefficients, parameters
+        rows, columns = (_slices(blocks.cell, names, parameters) for names in (blocks.rows, blocks.columns))
+        self.shape = (rows[blocks.rows[-1]].stop, columns[blocks.columns[-1]].stop)
+        self._parts = [
+            (rows[row], columns[column], Dense(terms, parameters)) for (row, column), terms in blocks.terms.items()
+        ]
+
+    def write(self, out: Array, values: Mapping[str, Array]) -> None:
+        """Write the matrices to ``out`` (*batch, Σ rows, Σ columns), contiguous and zero."""
+        numbers = flattened(self._coefficients(values, self._parameters), out.shape[:-2])
+        flat = out.reshape(-1, *self.shape)
+        shapes = [(len(flat), row.stop - row.start) for row, _, _ in self._parts]
+        factors = [part[2].factors(numbers, s, out.dtype) for part, s in zip(self._parts, shapes, strict=True)]
+        run = max(LEAST, MATRICES // (self.shape[0] * self.shape[1]))
+        for start in range(0, len(flat), run):
+            part = slice(start, start + run)
+            now = {d: array[part] if np.ndim(array) else array for d, array in numbers.items()}
+            for (row, column, dense), factor in zip(self._parts, factors, strict=True):
+                dense.write(flat[part, row, column], now, factor[:, part])
+
+
+def _slices(cell: Cell, names: tuple[str, ...], parameters: Parameters) -> dict[str, slice]:
+    """Where each of the vectors stands among them."""
+    start, found = 0, {}
+    for name in names:
+        found[name] = slice(start, start := start + parameters.sizes[cell.sizes[name]])
+    return found
 
 
 def _blocks(

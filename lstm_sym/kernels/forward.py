@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from lstm_sym.kernels.schedule import Stage, entering
 
 #: Floats of input drive kept at a time while a trajectory is unrolled: 32 MB.
 CHUNK = 4_000_000
+
+#: Floats of state that are evaluated at a time where many steps are at hand: what is made of them stays in cache.
+PIECE = 16_384
 
 Values = dict[str, Array]
 
@@ -84,6 +88,22 @@ def evaluate(cell: Cell, plan: Sequence[Stage], parameters: Parameters, x: Array
     for stage in plan:
         apply_stage(cell, stage, parameters, values)
     return values
+
+
+def pieces(batch: tuple[int, ...], x: Array, state: Array) -> Iterator[tuple[Any, Array, Array]]:
+    """(index, x, state) of runs of the leading axis of ``batch``, to which x (..., m) and state (..., S) broadcast."""
+    if not batch:
+        yield (), x, state
+        return
+    run = max(1, PIECE // max(1, int(np.prod(batch[1:])) * state.shape[-1]))
+    for start in range(0, batch[0], run):
+        part = slice(start, start + run)
+        yield part, _part(x, part, len(batch)), _part(state, part, len(batch))
+
+
+def _part(array: Array, part: slice, axes: int) -> Array:
+    """A run of the leading one of ``axes`` axes, where ``array`` has it."""
+    return array[part] if array.ndim > axes and len(array) > 1 else array
 
 
 def stacked_state(cell: Cell, values: Values, batch: tuple[int, ...], out: Array | None = None) -> Array:

@@ -228,7 +228,11 @@ class Kernel:
                 f"{', '.join(blocks.rows)} needs the output layer: parameters(..., outputs=) makes it."
             )
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])
-        return blocks.dense(bound, self._evaluate(bound, x, state), batch)
+        assembly = blocks.at(bound)
+        out = np.zeros((*batch, *assembly.shape), np.result_type(bound.dtype, x, state))
+        for part, given, before in forward.pieces(batch, x, state):
+            assembly.write(out[part], self._evaluate(bound, given, before))
+        return out
 
     @QUIET
     def factors(self, parameters: Mapping[str, Any], x: Any, state: Any) -> tuple[Array, Array] | None:
