@@ -51,6 +51,14 @@ def real_scalar(what: str, value: Any) -> float:
     return float(array)
 
 
+def positive(what: str, value: Any) -> float:
+    """``value`` as one positive real number, or TypeError / ValueError."""
+    number = real_scalar(what, value)
+    if number <= 0:
+        raise ValueError(f"{what} = {number:g}: expected a positive number.")
+    return number
+
+
 def generator(rng: Any) -> np.random.Generator:
     """The Generator that ``rng`` is, or that it seeds."""
     try:

@@ -12,12 +12,16 @@ from lstm_sym.flow.exponents import lyapunov_spectrum
 from lstm_sym.flow.norms import gradient_norms
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.spectra import singular_spectrum
+from lstm_sym.flow.states import StateNotFiniteError
+from lstm_sym.flow.streams import Stream
 from lstm_sym.flow.system import System
 from lstm_sym.flow.trajectories import Trajectory, run
 
 __all__ = [
     "Certificate",
     "Spectrum",
+    "StateNotFiniteError",
+    "Stream",
     "System",
     "Trajectory",
     "gradient_norms",

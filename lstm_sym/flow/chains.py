@@ -1,13 +1,17 @@
-"""The product of Jacobians that a question is about: its factors in chunks of time, and its two ends.
+"""The product of Jacobians that a question is about: its factors in windows of time, and its two ends.
 
-d of_T / d wrt_{T−k} = E_ofᵀ J_T J_{T−1} ··· J_{T−k+1} E_wrt.  For path "full", E_wrt selects the columns of
-wrt; for "total" it is the same-step effect of wrt on the whole state at time T − k (wrt's own rows being the
-identity), and plain selection at k = T, since s_0 is given and not made by a step.  For "direct" every unit
-is a chain of its own, on a state of one number per block, and the units are one more batch axis.
+From the end (lag k):     d of_T / d wrt_{T−k} = E_ofᵀ J_T J_{T−1} ··· J_{T−k+1} E_wrt, taken from the left.
+From the start (step k):  d of_k / d wrt_0     = E_ofᵀ J_k J_{k−1} ··· J_1 E_wrt, taken from the right.
+
+For path "full", E_wrt selects the columns of wrt; for "total" it is the same-step effect of wrt on the whole
+state at time T − k (wrt's own rows being the identity), and plain selection at time 0, since s_0 is given and
+not made by a step.  For "direct" every unit is a chain of its own, on a state of one number per block, and the
+units are one more batch axis.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,27 +20,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_sym import checks
-from lstm_sym.flow import wide
 from lstm_sym.flow.system import Array, block, blocks, capability
-from lstm_sym.flow.trajectories import Trajectory
+from lstm_sym.flow.trajectories import Run
 
 PATHS = ("full", "direct", "total")
+ANCHORS = ("end", "start")
 
-#: Below this share of its length, what a row of J adds to the others is better taken from R of J = L R.
-PARALLEL = 1e-4
-
-#: Bytes of Jacobians held at a time.
-CHUNK = 64 * 2**20
+#: Bytes of coefficients, or of Jacobians, held at a time.
+CHUNK = 16 * 2**20
+#: Numbers per unit of state that a system's tangents hold for each step, roughly.
+HELD = 24
 
 
 @dataclass(frozen=True)
 class Chain:
-    """E_ofᵀ J_T ··· J_1 over a trajectory, of which the states ``kept`` take part."""
+    """A product of state Jacobians along a trajectory, of which the states ``kept`` take part."""
 
-    trajectory: Trajectory
+    trajectory: Run
     of: NDArray[np.intp]
     wrt: NDArray[np.intp]
     kept: NDArray[np.intp]
+    backwards: bool
     effect_of: str | None = None
     units: int | None = None
 
@@ -54,45 +58,40 @@ class Chain:
     def whole(self) -> bool:
         """Whether this is the product of the full Jacobians, both ends included."""
         every = self.trajectory.size
-        return self.units is None and len(self.of) == len(self.wrt) == every and self.effect_of is None
+        return self.complete and len(self.of) == len(self.wrt) == every and self.effect_of is None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all states take part, in one chain."""
+        return self.units is None and self.size == self.trajectory.size
+
+    @property
+    def ends(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The states where the product is begun, and those where it is finished."""
+        return (self.of, self.wrt) if self.backwards else (self.wrt, self.of)
 
     def windows(self, steps: int | None = None) -> Iterator[tuple[int, int]]:
-        """Chunks [start, stop) of the last ``steps`` steps, latest first, each within CHUNK bytes."""
+        """Times [start, stop) of the first ``steps`` factors, in the order in which they are taken."""
+        width = max(1, CHUNK // max(1, 8 * math.prod(self.batch) * self._held()))
+        if not self.backwards:
+            yield from self.trajectory.windows(width, steps)
+            return
         total = len(self.trajectory)
         first = 0 if steps is None else total - steps
-        width = max(1, CHUNK // max(1, 8 * int(np.prod(self.batch)) * self._dimension() ** 2))
         for stop in range(total, first, -width):
             yield max(first, stop - width), stop
 
-    def _dimension(self) -> int:
-        return self.trajectory.size if self.units is None else len(self.kept)
+    def _held(self) -> int:
+        """Numbers held for each step and member of the batch."""
+        if self.complete and hasattr(self.trajectory.system, "tangents"):
+            return HELD * self.trajectory.size
+        return (self.trajectory.size if self.units is None else self.size) ** 2
 
     def jacobians(self, start: int, stop: int) -> Array:
         """The factors of the steps start … stop − 1: (stop − start, ..., size, size)."""
         if self.units is None:
             return restricted(jacobians(self.trajectory, start, stop), self.kept)
         return restricted(directs(self.trajectory, start, stop, self.units), self.kept)
-
-    def applied(self, start: int, stop: int, jacobians: Array, transposed: bool) -> list[list[Scaled]]:
-        """For each step, the factors to apply in turn, as matrices of ordinary size × 2^exponent.
-
-        A step is one factor, J or its transpose; or the two of J = L R, where the system can tell them and the rows
-        of J are so nearly dependent that they hold less than R does.
-        """
-        whole = [[pair] for pair in _pairs(jacobians, transposed)]
-        split = getattr(self.trajectory.system, "factors", None)
-        if split is None or self.units is not None or self.size < self.trajectory.size:
-            return whole
-        run = self.trajectory
-        factors = split(run.parameters, run.inputs[start:stop], run.before(start, stop))
-        if factors is None:
-            return whole
-        R, L = (np.broadcast_to(np.asarray(factor, dtype=np.float64), jacobians.shape) for factor in factors)
-        parts = (L, R) if transposed else (R, L)
-        first, second = (list(_pairs(part, transposed)) for part in parts)
-        for t in np.flatnonzero(_kept_share(R, jacobians) < PARALLEL):
-            whole[t] = [first[t], second[t]]
-        return whole
 
     def effects(self, start: int, stop: int) -> Array | None:
         """E_wrt before steps start … stop − 1: (stop − start, ..., size, n_wrt); None: plain selection."""
@@ -109,24 +108,29 @@ class Chain:
         return out[..., self.kept, :]
 
 
-def chain(trajectory: Trajectory, of: str, wrt: str, path: str) -> Chain:
-    """The chain for a question, or the error that lists the known blocks or paths."""
+def chain(trajectory: Run, of: str, wrt: str, path: str, anchor: str = "end") -> Chain:
+    """The chain for a question, or the error that lists the known blocks, paths or anchors."""
     if path not in PATHS:
         raise checks.unknown_name("path", path, PATHS)
+    if anchor not in ANCHORS:
+        raise checks.unknown_name("anchor", anchor, ANCHORS)
+    backwards = anchor == "end"
+    if backwards:
+        trajectory.must_go_back("anchor 'end'")
     size = trajectory.size
     system, parameters = trajectory.system, trajectory.parameters
     spans = [block(system, parameters, size, *end) for end in (("of", of), ("wrt", wrt))]
     if path == "direct":
-        return _direct_chain(trajectory, of, wrt)
+        return _direct_chain(trajectory, of, wrt, backwards)
     rows, columns = (np.arange(size)[span] for span in spans)
     effect_of = None
     if path == "total" and len(columns) < size:
         capability(trajectory.system, "within", "path 'total'")
-        effect_of = wrt
-    return Chain(trajectory, rows, columns, np.arange(size), effect_of)
+        effect_of = wrt if backwards else None
+    return Chain(trajectory, rows, columns, np.arange(size), backwards, effect_of)
 
 
-def _direct_chain(trajectory: Trajectory, of: str, wrt: str) -> Chain:
+def _direct_chain(trajectory: Run, of: str, wrt: str, backwards: bool) -> Chain:
     """Every unit by itself: the state of a unit has one entry per block."""
     system, parameters, size = trajectory.system, trajectory.parameters, trajectory.size
     capability(system, "direct", "path 'direct'")
@@ -135,10 +139,10 @@ def _direct_chain(trajectory: Trajectory, of: str, wrt: str) -> Chain:
     units = max(len(range(size)[spans[name]]) for name in names)
     every = np.arange(len(names))
     ends = [every if name == "state" else every[[names.index(name)]] for name in (of, wrt)]
-    return Chain(trajectory, ends[0], ends[1], every, None, units)
+    return Chain(trajectory, ends[0], ends[1], every, backwards, None, units)
 
 
-def jacobians(trajectory: Trajectory, start: int, stop: int) -> Array:
+def jacobians(trajectory: Run, start: int, stop: int) -> Array:
     """J at steps start … stop − 1: (stop − start, ..., S, S), or ValueError naming one not finite."""
     run, size = trajectory, trajectory.size
     value = run.system.jacobian(run.parameters, run.inputs[start:stop], run.before(start, stop))
@@ -150,7 +154,7 @@ def jacobians(trajectory: Trajectory, start: int, stop: int) -> Array:
     return full
 
 
-def directs(trajectory: Trajectory, start: int, stop: int, units: int) -> Array:
+def directs(trajectory: Run, start: int, stop: int, units: int) -> Array:
     """The direct part, unit by unit: (stop − start, ..., units, blocks, blocks), absent pairs zero."""
     run = trajectory
     spans = blocks(run.system, run.parameters, run.size)
@@ -172,31 +176,7 @@ def restricted(matrices: Array, kept: NDArray[np.intp]) -> Array:
     return matrices[..., kept[:, None], kept[None, :]]
 
 
-Scaled = tuple[Array, wide.Integers]
-
-
-def _pairs(matrices: Array, transposed: bool) -> Iterator[Scaled]:
-    """Each step's matrix (or its transpose), as entries of ordinary size and a power of two."""
-    factors, extra = scaled(np.swapaxes(matrices, -1, -2) if transposed else matrices)
-    return zip(factors, extra, strict=True)
-
-
-def _kept_share(R: Array, jacobians: Array) -> Array:
-    """The least length of a row of R relative to that of the same row of J, for each step."""
-    lengths, whole = (np.sqrt(np.sum(matrix**2, axis=-1)) for matrix in (R, jacobians))
-    share = np.divide(lengths, whole, out=np.ones_like(whole), where=whole > 0)
-    return np.asarray(share.reshape(len(share), -1).min(axis=1, initial=1.0))
-
-
-def scaled(matrices: Array) -> tuple[Array, wide.Integers]:
-    """Each matrix as entries of ordinary size × 2^exponent: ((..., S, S), (...))."""
-    mantissas, exponents = wide.normalised(matrices, axis=(-2, -1))
-    if np.all(np.abs(exponents) < 300):
-        return matrices, np.zeros_like(exponents)
-    return mantissas, exponents
-
-
-def log_determinants(trajectory: Trajectory, start: int, stop: int) -> Array | None:
+def log_determinants(trajectory: Run, start: int, stop: int) -> Array | None:
     """The closed form of log|det J| at steps start … stop − 1: (stop − start, ...); None where unknown."""
     closed: Any = getattr(trajectory.system, "log_determinant", None)
     if closed is None:
@@ -207,18 +187,18 @@ def log_determinants(trajectory: Trajectory, start: int, stop: int) -> Array | N
 
 
 def relevant(chain: Chain, steps: int) -> Chain:
-    """The chain on those states alone that lie on some path from wrt to of over the last ``steps`` steps.
+    """The chain on those states alone that lie on some path from wrt to of over its first ``steps`` factors.
 
     Where parts of a state do not act on one another (layers, decoupled units), this keeps a part of great
     magnitude from drowning, by rounding, the part that was asked for.
     """
-    if chain.whole:
+    if chain.whole or chain.trajectory.once:
         return chain
     size = chain.size
     pattern = np.zeros((size, size), dtype=bool)
     ends = np.isin(np.arange(size), chain.wrt)
     keep = np.zeros(size, dtype=bool)
-    for start, stop in chain.windows(steps):
+    for start, stop in _few_at_first(chain, steps):
         jacobian = chain.jacobians(start, stop)
         pattern |= (jacobian != 0).any(axis=tuple(range(jacobian.ndim - 2)))
         effect = chain.effects(start, stop)
@@ -228,6 +208,19 @@ def relevant(chain: Chain, steps: int) -> Chain:
         if keep.all():
             return chain
     return replace(chain, kept=chain.kept[keep], of=_places(chain.of, keep), wrt=_places(chain.wrt, keep))
+
+
+def _few_at_first(chain: Chain, steps: int) -> Iterator[tuple[int, int]]:
+    """The chain's windows, cut into ones of 1, 2, 4, … steps: dense Jacobians are often full at once."""
+    width = 1
+    for start, stop in chain.windows(steps):
+        most = max(1, CHUNK // max(1, 8 * math.prod(chain.batch) * chain.size**2))
+        while start < stop:
+            cut = min(width, most, stop - start)
+            part = (stop - cut, stop) if chain.backwards else (start, start + cut)
+            yield part
+            start, stop = (start, part[0]) if chain.backwards else (part[1], stop)
+            width *= 2
 
 
 def _reached(pattern: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,54 +6,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_sym.flow.chains import Chain, log_determinants
-from lstm_sym.flow.results import Certificate
 from lstm_sym.flow.system import Array
+from lstm_sym.flow.windows import Window
 
 
 class Determinants:
-    """Log-determinants along a chain, chunk by chunk, summed as its factors are used."""
+    """Log-determinants along a chain, window by window, summed as its factors are used.
+
+    Where there is no closed form they come from dense LU factorisations, and a direction that was seen to be lost
+    makes that step's zero.  Steps taken while ``counting`` is off (a transient) leave only their zeros.
+    """
 
     def __init__(self, chain: Chain) -> None:
         """Nothing summed yet."""
-        closed = getattr(chain.trajectory.system, "log_determinant", None)
         self._chain = chain
         self._total = np.zeros(chain.batch)
-        self._lost = np.zeros(chain.batch, dtype=bool)
         self._gap = self._at = -1.0
-        self._closed = closed is not None and chain.units is None
+        closed = getattr(chain.trajectory.system, "log_determinant", None)
+        self.closed_form = closed is not None and chain.units is None
         self._values: Array | None = None
+        self._singular: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self.counting = True
 
-    def open(self, first: int, stop: int, jacobians: Array) -> None:
-        """The log-determinants of steps first … stop − 1: closed form, or LU where to be compared."""
-        if self._closed:
-            self._values = log_determinants(self._chain.trajectory, first, stop)
-        elif self._chain.whole:
-            self._values = np.asarray(np.linalg.slogdet(jacobians)[1])
+    def open(self, window: Window) -> None:
+        """Evaluate the window's log-determinants, all at once."""
+        if self.closed_form:
+            self._values = log_determinants(self._chain.trajectory, window.start, window.stop)
+            assert self._values is not None
+            self._singular = np.asarray(np.isneginf(self._values).reshape(len(window), -1).any(axis=-1))
+        else:
+            if self._chain.whole:
+                self._values = np.asarray(np.linalg.slogdet(self._chain.jacobians(window.start, window.stop))[1])
+            self._singular = np.zeros(len(window), dtype=bool)
 
-    def suspect(self, t: int) -> NDArray[np.bool_]:
-        """Where step t of the chunk may be singular: the closed form says so, or there is none."""
-        if not self._closed or self._values is None:
+    def singular(self, window: Window, first: int, last: int) -> bool:
+        """Whether the closed form calls one of the factors ``first`` … ``last`` − 1 singular."""
+        return bool(self._singular[window.times(first, last)].any())
+
+    def suspect(self, window: Window, place: int) -> NDArray[np.bool_]:
+        """Where a factor may be singular: the closed form says so, or there is none."""
+        if not self.closed_form or self._values is None:
             return np.ones(self._chain.batch, dtype=bool)
-        return np.asarray(np.isneginf(self._values[t]))
+        return np.asarray(np.isneginf(self._values[window.time(place)]))
 
-    def close(self, t: int, lost: NDArray[np.bool_], counted: bool = True) -> None:
-        """Add step t; a direction lost there makes a determinant that has no closed form zero."""
-        self._lost = self._lost | lost
+    def add(self, window: Window, first: int, last: int, lost: NDArray[np.bool_] | None = None) -> None:
+        """Count the factors ``first`` … ``last`` − 1; ``lost`` (...): where a direction was seen to be lost."""
         if self._values is None:
             return
-        value = self._values[t]
-        if not self._closed:
+        value = np.sum(self._values[window.times(first, last)], axis=0)
+        if not self.closed_form and lost is not None:
             value = np.where(lost, -np.inf, value)
-        if counted:
+        if self.counting:
             self._total = self._total + value
         else:
             self._total = np.where(np.isneginf(value), -np.inf, self._total)
 
-    def compare(self, logs: Array, steps: int = 1) -> None:
-        """Compare the sum of ``logs`` (..., S) × ``steps`` with the determinants so far."""
+    def compare(self, logs: Array) -> None:
+        """Compare the sum of ``logs`` (..., S) with the determinants so far."""
         if not self._chain.whole or self._values is None:
             return
-        sums = np.asarray(np.sum(logs, axis=-1) * steps)
+        sums = np.asarray(np.sum(logs, axis=-1))
         both = np.isneginf(sums) & np.isneginf(self._total)
         gap = np.abs(np.where(both, 0.0, sums) - np.where(both, 0.0, self._total))
         if gap.size == 0:
@@ -62,8 +74,12 @@ class Determinants:
         if gap[worst] > self._gap:
             self._gap, self._at = float(gap[worst]), float(self._total[worst])
 
-    def certificate(self, factorizations: int, steps: int) -> Certificate:
-        """What came out of it."""
-        if self._gap < 0:
-            return Certificate(None, None, False, factorizations, steps)
-        return Certificate(self._gap, self._at, self._closed, factorizations, steps)
+    @property
+    def gap(self) -> float | None:
+        """The largest gap found, in nats; None where nothing was compared."""
+        return None if self._gap < 0 else self._gap
+
+    @property
+    def at(self) -> float | None:
+        """The log-determinant where the gap was found."""
+        return None if self._gap < 0 else self._at

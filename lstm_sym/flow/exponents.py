@@ -1,7 +1,9 @@
-"""Lyapunov exponents: mean logs of the diagonal of R in repeated QR factorisation."""
+"""Lyapunov exponents: the mean growth of the vectors of a frame, each beyond those before it."""
 
 from __future__ import annotations
 
+import itertools
+import time
 from typing import Any
 
 import numpy as np
@@ -10,65 +12,213 @@ from lstm_sym import checks
 from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain, chain
 from lstm_sym.flow.determinants import Determinants
-from lstm_sym.flow.frames import Frame, advanced, start
-from lstm_sym.flow.results import Spectrum
-from lstm_sym.flow.system import Array
-from lstm_sym.flow.trajectories import Trajectory, a_trajectory
+from lstm_sym.flow.interruption import Interruption
+from lstm_sym.flow.march import Budget, March
+from lstm_sym.flow.results import Certificate, Spectrum
+from lstm_sym.flow.states import StateNotFiniteError
+from lstm_sym.flow.system import Array, Progress
+from lstm_sym.flow.trajectories import a_run
+from lstm_sym.flow.windows import Window
+
+#: Stretches of a run whose exponents are also given separately, and the steps that each should have.
+BLOCKS, BLOCK_STEPS = 8, 10
+#: The accuracy by default, in nats per step, by precision.
+ACCURACY = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-3}
+#: Steps over which rounding errors are let average out: over more, the accuracy asked for is exceeded.
+COHERENT = 1000
+#: States up to this size are factored at every step, which costs them little: no rounding is granted.
+SMALL, SMALL_ACCURACY = 64, 0.0
 
 
 def lyapunov_spectrum(
-    trajectory: Trajectory, k: int | None = None, transient: int = 0, frame: Any = None
+    trajectory: Any,
+    k: int | None = None,
+    transient: int = 0,
+    frame: Any = None,
+    accuracy: float | None = None,
+    dtype: Any = np.float64,
+    progress: Progress | None = None,
 ) -> Spectrum:
     """The k leading finite-time Lyapunov exponents, (..., k), in nats per step, descending.
 
+    trajectory: as ``run`` returns it; or the Jacobians themselves, an array (T, ..., S, S) or an iterable of
+    matrices or of such arrays.
     k: how many, all S of them by default.
-    transient: the first steps, which turn the frame and are not counted.
+    transient: the first steps, which let state and frame settle and are not counted.
     frame: the tangent vectors to start from, (S, k), orthonormalised first; by default a fixed random frame,
     Haar distributed.
+    accuracy: the rounding error allowed, in nats per step for every exponent.  It decides when the frame is
+    factored anew, from the growth that is seen, at every step if need be; what was reached, by estimate, is in the
+    certificate.  By default 1e-8 (1e-3 in single precision), but at every step for S ≤ 64, where that costs little.
+    dtype: float64, or float32 to push and factor the frame in single precision.
+    progress: called with (steps done, steps in all or None) after every stretch of steps.
 
-    An orthonormal frame is pushed along the run and re-orthonormalised by QR at every step (Benettin et al.,
-    Meccanica 15, 1980).  At a finite horizon these are *not* the log singular values over the horizon, which
-    singular_spectrum gives: the partial sums of those bound the partial sums of these from above (Horn).
-    −inf for directions that a singular step has removed, in the transient too.
+    A frame is pushed along the run (Benettin et al., Meccanica 15, 1980) and triangularised again by pivoted LU;
+    the values are those of a QR factorisation at every step.  At a finite horizon these are *not* the log
+    singular values over the horizon, which singular_spectrum gives: the partial sums of those bound the partial
+    sums of these from above (Horn).  −inf for directions that a singular step has removed, in the transient too.
 
-    Raises ValueError for k outside 1 … S, transient outside 0 … T − 1, a frame misshapen or rank deficient.
+    The result carries the exponents of eight consecutive stretches (``blocks``), the ``standard_error`` of their
+    mean, and a ``certificate``.  Interrupted from the keyboard it returns what is done, with a warning.
+
+    Any system that steps and has a Jacobian will do:
+
+    >>> import lstm_sym as ls, numpy as np
+    >>> class Henon:
+    ...     def step(self, p, x, s):
+    ...         return np.stack([1 - 1.4 * s[..., 0] ** 2 + s[..., 1], 0.3 * s[..., 0]], axis=-1)
+    ...     def jacobian(self, p, x, s):
+    ...         one, zero = np.ones(s.shape[:-1]), np.zeros(s.shape[:-1])
+    ...         return np.stack([np.stack([-2.8 * s[..., 0], one], -1), np.stack([0.3 * one, zero], -1)], -2)
+    >>> orbit = ls.run(Henon(), None, 20_000, initial=[0.1, 0.1])
+    >>> np.asarray(ls.lyapunov_spectrum(orbit, transient=100)).round(2)
+    array([ 0.42, -1.62])
+    >>> np.asarray(ls.lyapunov_spectrum(np.full((10, 1, 1), 0.5)))
+    array([-0.69314718])
+
+    Raises ValueError for k outside 1 … S, transient outside 0 … T − 1, a frame misshapen or rank deficient, an
+    accuracy that is not positive.
     """
-    trajectory = a_trajectory(trajectory)
-    size, steps = trajectory.size, len(trajectory)
+    trajectory = a_run(trajectory)
+    size = trajectory.size
+    dtype = _precision(dtype)
+    tolerance = _default(size, dtype) if accuracy is None else checks.positive("accuracy", accuracy)
     Q = _frame(frame, size, _count(k, frame, size))
     transient = checks.integer("transient", transient)
-    if not 0 <= transient < steps:
-        raise ValueError(f"transient = {transient}: expected an integer from 0 to T − 1 = {steps - 1}.")
-    question = chain(trajectory, "state", "state", "full")
-    with wide.quiet(trajectory.size):
-        return _exponents(question, np.broadcast_to(Q, (*question.batch, *Q.shape)), transient)
+    most = None if trajectory.once else len(trajectory) - 1
+    if transient < 0 or (most is not None and transient > most):
+        expected = "an integer from 0" if most is None else f"an integer from 0 to T − 1 = {most}"
+        raise ValueError(f"transient = {transient}: expected {expected}.")
+    question = chain(trajectory, "state", "state", "full", anchor="start")
+    steps = COHERENT if trajectory.once else min(COHERENT, len(trajectory))
+    march = March(question, Q, Budget(tolerance * steps, steps), coupled=False, dtype=dtype)
+    with wide.quiet(size):
+        return _Growth(question, march, transient, Q.shape[-1]).spectrum(tolerance, progress)
 
 
-def _exponents(question: Chain, Q: Array, transient: int) -> Spectrum:
-    """The exponents from the frame Q (..., S, k)."""
-    frame, determinants, work = start(Q, coupled=False), Determinants(question), 0
-    steps = len(question.trajectory)
-    for first, stop in reversed(list(question.windows())):
-        jacobians = question.jacobians(first, stop)
-        determinants.open(first, stop, jacobians)
-        factors = question.applied(first, stop, jacobians, transposed=False)
-        for t in range(stop - first):
-            if first + t == transient:
-                frame = _reset(frame)
-            frame, count, lost = advanced(frame, factors[t], determinants.suspect(t), sort=False)
-            determinants.close(t, lost, counted=first + t >= transient)
-            work += count
-    logs = wide.logs(frame.mantissa, frame.exponent)
-    exponents = -np.sort(-logs, axis=-1) / (steps - transient)
-    if exponents.shape[-1] == question.size:
-        determinants.compare(logs)
-    return Spectrum(exponents, "nats per step", determinants.certificate(work, steps))
+class _Growth:
+    """The growth of a marching frame since the transient, and at the ends of blocks of steps."""
+
+    def __init__(self, chain: Chain, march: March, transient: int, count: int) -> None:
+        self._chain, self._march, self._transient, self._count = chain, march, transient, count
+        self._determinants = Determinants(chain)
+        self._determinants.counting = transient == 0
+        self._done = 0
+        self._marks = [(0, np.zeros((*chain.batch, count)))]
+        run = chain.trajectory
+        steps = 0 if run.once else len(run) - transient
+        self._stride = max(BLOCK_STEPS, steps // BLOCKS)
+        self._total = None if run.once else len(run)
+
+    @property
+    def _counted(self) -> int:
+        return self._done - self._transient
+
+    def spectrum(self, accuracy: float, progress: Progress | None) -> Spectrum:
+        """March to the end, or until interrupted."""
+        started = time.perf_counter()
+        try:
+            with Interruption() as interruption:
+                for start, stop in self._chain.windows():
+                    self._window(Window(self._chain, start, stop, self._count))
+                    if progress is not None:
+                        progress(self._done, self._total)
+                    if interruption.requested:
+                        if self._counted < 1:
+                            raise KeyboardInterrupt
+                        interruption.warn(self._done, self._total)
+                        break
+        except StateNotFiniteError as error:
+            if self._counted > 0:
+                error.partial = self._result(accuracy, time.perf_counter() - started)
+            raise
+        if self._counted < 1:
+            raise ValueError(f"transient = {self._transient}: the run has only {self._done} steps.")
+        return self._result(accuracy, time.perf_counter() - started)
+
+    def _window(self, window: Window) -> None:
+        """All steps of a window, with stops at the end of the transient and of blocks."""
+        self._determinants.open(window)
+        place = 0
+        while place < len(window):
+            end = min(len(window), place + self._to_next_stop())
+            self._march.advance(window, place, end, self._determinants)
+            self._done += end - place
+            place = end
+            if self._done == self._transient:
+                Q, _ = np.linalg.qr(np.swapaxes(self._march.rows, -1, -2))
+                self._march.reset(Q)
+                self._determinants.counting = True
+            elif self._counted > 0 and self._counted % self._stride == 0:
+                self._mark()
+
+    def _to_next_stop(self) -> int:
+        if self._counted < 0:
+            return -self._counted
+        return self._stride - self._counted % self._stride
+
+    def _mark(self) -> None:
+        """The end of a block; where there are too many of them, every two become one."""
+        self._marks.append((self._counted, self._logs()))
+        if len(self._marks) > 2 * BLOCKS:
+            self._marks = self._marks[::2]
+            self._stride *= 2
+
+    def _logs(self) -> Array:
+        """Log growth (..., k) since the transient, −inf for what was lost."""
+        R = np.linalg.qr(np.swapaxes(self._march.rows, -1, -2), mode="r")
+        diagonal = np.abs(np.diagonal(R, axis1=-2, axis2=-1))
+        grown = wide.logs(self._march.mantissa * diagonal, self._march.exponent)
+        out = np.full((*grown.shape[:-1], self._count), -np.inf)
+        out[..., : grown.shape[-1]] = grown
+        return out
+
+    def _result(self, accuracy: float, seconds: float) -> Spectrum:
+        steps, march = self._counted, self._march
+        logs = self._logs()
+        order = np.argsort(-logs, axis=-1, kind="stable")
+        if self._count == self._chain.size:
+            self._determinants.compare(logs)
+        certificate = Certificate(
+            self._determinants.gap,
+            self._determinants.at,
+            self._determinants.closed_form and self._determinants.gap is not None,
+            march.factorizations,
+            self._done,
+            march.worst_error / steps,
+            accuracy,
+            seconds,
+            march.flops,
+        )
+        exponents = np.take_along_axis(logs, order, axis=-1) / steps
+        return Spectrum(exponents, "nats per step", certificate, self._blocks(order))
+
+    def _blocks(self, order: Any) -> Array | None:
+        """The exponents of each block, (B, ..., k), in the order of the whole; None if fewer than two."""
+        if len(self._marks) < 3:
+            return None
+        found = []
+        for (begin, before), (end, after) in itertools.pairwise(self._marks):
+            with np.errstate(invalid="ignore"):
+                growth = np.where(np.isneginf(after), -np.inf, after - before) / (end - begin)
+            found.append(np.take_along_axis(growth, order, axis=-1))
+        return np.stack(found)
 
 
-def _reset(frame: Frame) -> Frame:
-    """The same vectors, at length one; those that have vanished stay so."""
-    ones = np.where(frame.mantissa != 0, 1.0, 0.0)
-    return Frame(frame.Q, ones, np.zeros_like(frame.exponent), frame.T)
+def _precision(dtype: Any) -> np.dtype[Any]:
+    """float64 or float32, or TypeError."""
+    try:
+        found: np.dtype[Any] = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found not in ACCURACY:
+        raise TypeError(f"dtype = {dtype!r}: expected float64 or float32.")
+    return found
+
+
+def _default(size: int, dtype: np.dtype[Any]) -> float:
+    """The accuracy by default."""
+    return SMALL_ACCURACY if size <= SMALL and dtype == np.float64 else ACCURACY[dtype]
 
 
 def _count(k: Any, frame: Any, size: int) -> int:

@@ -27,7 +27,7 @@ GRADED = 10
 
 @dataclass(frozen=True)
 class Frame:
-    """Q (..., S, r), mantissa and exponent (..., r), T (..., r, r) or None where only μ is wanted."""
+    """Q (..., S, r), mantissa and exponent (..., r), T (..., r, r) or None where only |μ| is wanted."""
 
     Q: Array
     mantissa: Array
@@ -40,6 +40,23 @@ def start(Q: Array, coupled: bool = True) -> Frame:
     shape = (*Q.shape[:-2], Q.shape[-1])
     T = np.broadcast_to(np.eye(shape[-1]), (*shape, shape[-1])) if coupled else None
     return Frame(Q, np.ones(shape), np.zeros(shape, dtype=np.int64), T)
+
+
+def orthonormal(frame: Frame) -> Frame:
+    """The same product with the columns of Q, which need not be so, made orthonormal; small rows stay accurate."""
+    if not frame.Q.shape[-1]:
+        return frame
+    kept, sort = frame.mantissa != 0, frame.T is not None
+    Q, R, order = _factored(frame.Q, frame.mantissa, frame.exponent, kept, sort)
+    kept, mantissa, exponent = _entries(order, kept, frame.mantissa, frame.exponent)
+    diagonal = np.where(kept, np.diagonal(R, axis1=-2, axis2=-1), 0.0)
+    T = frame.T
+    if T is not None:
+        T = np.take_along_axis(T, order[..., None], axis=-2)
+        T = coupling(R, diagonal, mantissa, exponent, order) @ T
+    mantissa, carry = wide.split(mantissa * np.abs(diagonal))
+    signs = np.where(diagonal < 0, -1.0, 1.0)
+    return Frame(Q * signs[..., None, :], mantissa, exponent + carry, T)
 
 
 def advance(

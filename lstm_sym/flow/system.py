@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from lstm_sym import checks
 
 Array = NDArray[np.float64]
+
+#: Called with (steps done, steps in all or None where that is not known).
+Progress = Callable[[int, int | None], object]
 
 
 class System(Protocol):
@@ -22,6 +26,9 @@ class System(Protocol):
     - ``unroll(parameters, inputs, initial) -> (T, ..., S)``: the loop over ``step``;
     - ``direct(parameters, x, state) -> {(of, wrt): (..., n)}``: its direct part's diagonals;
     - ``within(parameters, x, state, wrt) -> (..., S, n_wrt)``: effect of a new block on all of the new state;
+    - ``tangents(parameters, x, state, width)``: the tangent action of many steps, meant for frames of ``width``
+      vectors: ``push(t, rows, out)`` is J_t v, ``pull(t, rows, out)`` J_tᵀ u, for rows (..., k, S), and
+      ``flops(k)`` what a step costs;
     - ``factors(parameters, x, state) -> (R, L)``: J = L R for steps whose rows are nearly parallel (or None);
     - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf if singular (or None: unknown);
     - ``evaluate(parameters, x, state) -> {name: (..., n)}``: every named quantity of the step.

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from lstm_sym import checks
+from lstm_sym.flow.matrices import Matrices, flattened, in_chunks
+from lstm_sym.flow.states import Recomputed, StateNotFiniteError, finite_steps, unrolled
+from lstm_sym.flow.streams import Stream
 from lstm_sym.flow.system import Array, System, blocks
+
+#: Bytes of states, or of inputs, above which a run does not store them unless told to.
+STORED = 2**28
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trajectory:
-    """T steps of ``system``: inputs (T, ..., m), initial (..., S) and states (T, ..., S) after each step."""
+    """T steps of ``system``: inputs (T, ..., m), initial (..., S) and states (T, ..., S) after each step.
+
+    The states of a very long run are not stored: ``states`` then looks like an array, and recomputes the stretch
+    that is asked for.
+    """
 
     system: System
     parameters: Any
     inputs: Array
     initial: Array
-    states: Array
+    states: Array | Recomputed
+
+    #: Whether it can be gone through only once, see ``Stream``.
+    once = False
 
     def __len__(self) -> int:
         """The number of steps, T."""
@@ -33,7 +47,12 @@ class Trajectory:
     @property
     def batch(self) -> tuple[int, ...]:
         """The axes between time and state."""
-        return self.states.shape[1:-1]
+        return tuple(self.states.shape[1:-1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the states."""
+        return np.dtype(self.states.dtype)
 
     @property
     def previous(self) -> Array:
@@ -43,8 +62,17 @@ class Trajectory:
     def before(self, start: int, stop: int) -> Array:
         """The states before the steps ``start`` to ``stop`` − 1: (stop − start, ..., S)."""
         if start > 0:
-            return self.states[start - 1 : stop - 1]
+            return np.asarray(self.states[start - 1 : stop - 1])
         return np.concatenate([self.initial[None], self.states[: stop - 1]])
+
+    def windows(self, width: int, steps: int | None = None) -> Iterator[tuple[int, int]]:
+        """Stretches [start, stop) of at most ``width`` steps, forward, over the first ``steps``, or all."""
+        total = len(self) if steps is None else steps
+        for start in range(0, total, width):
+            yield start, min(total, start + width)
+
+    def must_go_back(self, what: str) -> None:
+        """Nothing to say: a trajectory can be gone through in both directions."""
 
     def __getitem__(self, name: str) -> Array:
         """The named quantity at every step, (T, ..., n): a state block, or whatever the system evaluates.
@@ -67,44 +95,106 @@ class Trajectory:
         return f"<Trajectory: {shape}{f', batch {self.batch}' if self.batch else ''}>"
 
 
-def a_trajectory(value: Any) -> Trajectory:
-    """``value`` if it is a real Trajectory, else TypeError (another thing) or ValueError (a complex run)."""
-    if not isinstance(value, Trajectory):
-        raise TypeError(f"{value!r:.60} is a {type(value).__name__}: expected a Trajectory, as run returns it.")
-    if np.iscomplexobj(value.states):
-        raise ValueError("the trajectory is complex: gradients and spectra are those of real ones.")
-    return value
+#: What the analyses take.
+Run: TypeAlias = Trajectory | Stream
 
 
-def run(system: System, parameters: Any, inputs: Any, initial: Any = None) -> Trajectory:
+def a_run(value: Any) -> Run:
+    """``value`` as a real run: a Trajectory or Stream as it is; matrices (T, ..., S, S), or an iterable, made one.
+
+    Raises TypeError (another thing) or ValueError (a complex run, matrices of another shape).
+    """
+    if isinstance(value, (Trajectory, Stream)):
+        if value.dtype.kind == "c":
+            raise ValueError("the trajectory is complex: gradients and spectra are those of real ones.")
+        return value
+    if isinstance(value, (np.ndarray, list, tuple)) and np.ndim(value) > 2:
+        return run(*_of_matrices(flattened(value)))
+    if isinstance(value, Iterator):
+        chunks = in_chunks(value)
+        first = next(chunks, None)
+        if first is None:
+            raise ValueError("no matrices: expected at least one.")
+        system, parameters, _, initial = _of_matrices(first)
+        return Stream(system, parameters, _with(first, chunks), initial, _prepared)
+    expected = "expected a Trajectory, as run returns it, or matrices (T, ..., S, S), or an iterator of them"
+    raise TypeError(f"{value!r:.60} is a {type(value).__name__}: {expected}.")
+
+
+def _with(first: Array, rest: Iterator[Array]) -> Iterator[Array]:
+    yield first
+    yield from rest
+
+
+def _of_matrices(inputs: Array) -> tuple[System, None, Array, Array]:
+    """What ``run`` takes, for flattened matrices."""
+    size = round(inputs.shape[-1] ** 0.5)
+    return Matrices(size), None, inputs, np.zeros((*inputs.shape[1:-1], size))
+
+
+@overload
+def run(
+    system: System, parameters: Any, inputs: Iterator[Any], initial: Any = None, store: bool | None = None
+) -> Stream: ...
+@overload
+def run(
+    system: System, parameters: Any, inputs: Any, initial: Any = None, store: bool | None = None
+) -> Trajectory: ...
+def run(system: System, parameters: Any, inputs: Any, initial: Any = None, store: bool | None = None) -> Run:
     """Run ``system`` from ``initial`` over ``inputs``.
 
-    inputs: (T, ..., m), one entry a step, or an integer T for T steps without input.
+    inputs: (T, ..., m), one entry a step (an array, or a memory-mapped file, which is read as it is needed); an
+    integer T for T steps without input; or an iterator of chunks (t, ..., m), read once: that gives a ``Stream``,
+    for analyses that go forward in time.
     initial: (..., S); None for the system's own default, where it has one.  Batch axes broadcast.
+    store: whether to keep all states.  By default, as long as they take less than 256 MB; otherwise they are
+    computed when an analysis comes to them, from checkpoints, and memory does not grow with T.
 
-    Raises ValueError for T = 0, non-finite or misshapen arguments, and FloatingPointError, naming the step,
-    when a state becomes infinite or nan.
+    Raises ValueError for T = 0, non-finite or misshapen arguments, and StateNotFiniteError (a FloatingPointError),
+    naming the step, when a state becomes infinite or nan; its ``partial`` is the trajectory up to there.
     """
     if not (callable(getattr(system, "step", None)) and callable(getattr(system, "jacobian", None))):
         raise TypeError(f"{system!r:.60} does not step: expected a Kernel, or an object with step and jacobian.")
-    prepare = getattr(system, "prepare", _prepare)
+    own = getattr(system, "prepare", _prepare)
+    if hasattr(inputs, "__iter__") and not hasattr(inputs, "__len__"):
+        return Stream(system, parameters, inputs, initial, lambda *given: _prepared_by(own, *given))
     if isinstance(inputs, (int, np.integer)) and not isinstance(inputs, bool):
         _some_steps(int(inputs))
     elif isinstance(inputs, (bool, float)) or inputs is None:
         checks.integer("inputs", inputs)
     elif checks.numeric("inputs", inputs).ndim > 0:
         _some_steps(len(inputs))
-    parameters, inputs, initial = prepare(parameters, inputs, initial)
-    inputs, initial = _broadcast(np.asarray(inputs), np.asarray(initial))
-    states = _states(system, parameters, inputs, initial)
-    for array in (inputs, initial, states):
+    parameters, inputs, initial = _prepared_by(own, parameters, inputs, initial)
+    for array in (inputs, initial):
         array.setflags(write=False)
+    if store is None:
+        store = 8 * len(inputs) * initial.size <= STORED
+    if not store:
+        return Trajectory(system, parameters, inputs, initial, Recomputed(system, parameters, inputs, initial))
+    states = unrolled(system, parameters, inputs, initial)
+    good = finite_steps(states)
+    states.setflags(write=False)
+    if good < len(states):
+        error = StateNotFiniteError(good)
+        if good:
+            error.partial = Trajectory(system, parameters, inputs[:good], initial, states[:good])
+        raise error
     return Trajectory(system, parameters, inputs, initial, states)
 
 
 def _some_steps(steps: int) -> None:
     if steps < 1:
         raise ValueError(f"inputs give T = {steps} steps: expected at least 1.")
+
+
+def _prepared_by(own: Any, parameters: Any, inputs: Any, initial: Any) -> tuple[Any, Array, Array]:
+    """Checked by the system, and brought to the same batch axes."""
+    parameters, inputs, initial = own(parameters, inputs, initial)
+    return (parameters, *_broadcast(np.asarray(inputs), np.asarray(initial)))
+
+
+def _prepared(parameters: Any, inputs: Any, initial: Any) -> tuple[Any, Array, Array]:
+    return _prepared_by(_prepare, parameters, inputs, initial)
 
 
 def _prepare(parameters: Any, inputs: Any, initial: Any) -> tuple[Any, Array, Array]:
@@ -123,7 +213,7 @@ def _prepare(parameters: Any, inputs: Any, initial: Any) -> tuple[Any, Array, Ar
 
 
 def _broadcast(inputs: Array, initial: Array) -> tuple[Array, Array]:
-    """Copies of both, with the same batch axes."""
+    """Both with the same batch axes; copies, but for inputs that are large or on disk."""
     try:
         batch = np.broadcast_shapes(inputs.shape[1:-1], initial.shape[:-1])
     except ValueError:
@@ -131,41 +221,19 @@ def _broadcast(inputs: Array, initial: Array) -> tuple[Array, Array]:
         raise ValueError(f"{given} do not broadcast: expected batch axes that are equal or 1.") from None
     steps, width = inputs.shape[0], inputs.shape[-1]
     missing = (1,) * (len(batch) - (inputs.ndim - 2))
-    aligned = inputs.reshape(steps, *missing, *inputs.shape[1:-1], width).copy()
+    aligned = inputs.reshape(steps, *missing, *inputs.shape[1:-1], width)
+    if inputs.nbytes <= STORED and not _on_disk(inputs):
+        aligned = aligned.copy()
     return (
         np.broadcast_to(aligned, (steps, *batch, width)),
         np.broadcast_to(initial, (*batch, initial.shape[-1])).copy(),
     )
 
 
-def _states(system: System, parameters: Any, inputs: Array, initial: Array) -> Array:
-    """The states after each step, (T, ..., S), or FloatingPointError naming the first bad step."""
-    unroll = getattr(system, "unroll", None)
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        if unroll is not None:
-            states = np.array(unroll(parameters, inputs, initial))
-        else:
-            states = _loop(system, parameters, inputs, initial)
-    good = np.isfinite(states).all(axis=tuple(range(1, states.ndim)))
-    if not good.all():
-        step = int(np.argmin(good))
-        raise FloatingPointError(
-            f"the state is no longer finite after step {step} (counted from 0): expected finite states "
-            f"throughout. Shorten the run, or reduce the weights or the initial state."
-        )
-    return states
-
-
-def _loop(system: System, parameters: Any, inputs: Array, initial: Array) -> Array:
-    """step by step, stopping at the first state that is not finite."""
-    states = np.empty((len(inputs), *initial.shape), dtype=initial.dtype)
-    state = initial
-    for t, x in enumerate(inputs):
-        state = np.asarray(system.step(parameters, x, state))
-        if state.shape != initial.shape:
-            given = f"step {t} gives a state of shape {state.shape}"
-            raise ValueError(f"{given}: expected {initial.shape}, the shape of the state before it.")
-        states[t] = state
-        if not np.isfinite(state).all():
-            return states[: t + 1]
-    return states
+def _on_disk(array: Any) -> bool:
+    """Whether an array is, or is a view of, a memory-mapped file."""
+    while array is not None:
+        if isinstance(array, np.memmap):
+            return True
+        array = getattr(array, "base", None)
+    return False

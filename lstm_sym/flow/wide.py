@@ -29,11 +29,12 @@ def quiet(size: int) -> Iterator[None]:
     For states of at most ``SERIAL`` numbers BLAS is held to one thread, if threadpoolctl is installed; both
     settings are put back at the end.
     """
-    with np.errstate(under="ignore"), _one_thread() if size <= SERIAL else nullcontext():
+    with np.errstate(under="ignore"), one_thread() if size <= SERIAL else nullcontext():
         yield
 
 
-def _one_thread() -> AbstractContextManager[Any]:
+def one_thread() -> AbstractContextManager[Any]:
+    """One BLAS thread within, if threadpoolctl is installed."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:

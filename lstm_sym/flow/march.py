@@ -1,0 +1,265 @@
+"""A frame of vectors marched along a chain of factors, triangularised again as often as its growth demands.
+
+A step applies the tangent map to the frame as it is.  Now and then the frame F is factored, F = (P L) U, by LU
+with row pivoting: P L, whose entries are at most 1, goes on, and |u_jj| is what vector j has grown beyond those
+before it.  The products of the u_jj, completed by one QR of P L at the end, are in exact arithmetic those of a
+QR at every step.  LU with row pivoting costs a fifth of Householder QR at 256×256.
+
+Rounding reaches u_jj as ε max|F| / |u_jj|.  This is known at every factorisation: it is added to the error
+estimate, it gives the longest interval whose predicted error the accuracy allows, and a frame that turned out
+worse is thrown away and taken again in shorter intervals.  Steps that not even a factorisation of their own
+resolves, singular and saturated ones, are left to the graded factorisation of ``frames``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lstm_sym.flow import wide
+from lstm_sym.flow.chains import Chain
+from lstm_sym.flow.determinants import Determinants
+from lstm_sym.flow.frames import Frame, advanced
+from lstm_sym.flow.system import Array
+from lstm_sym.flow.triangles import Triangle, Triangles
+from lstm_sym.flow.wide import Integers
+from lstm_sym.flow.windows import Window
+
+#: Steps between factorisations, at most: beyond, one costs next to nothing beside the steps.
+LONGEST = 64
+#: What rounding does to a u_jj, in units of ε max|F|: so much that the estimates are about the largest errors seen.
+ROUNDING = 64.0
+#: The most that one factorisation may take of all that is granted.
+LARGEST_SHARE = 0.2
+#: The relative error from which on a single step is left to the graded factorisation.
+HARD = 2e-10
+#: A coupling below 2^−64 of what it is added to is lost in its rounding.
+NEGLIGIBLE = -64
+#: The most rows, as a share of all, whose couplings are added row by row and not in one matrix product.
+FEW = 1 / 8
+
+
+class Budget:
+    """The rounding error that a march of ``steps`` steps may make in all; what is granted and not used is kept.
+
+    Errors of different factorisations are taken for independent: their squares add up.  Where one repeats the last
+    (a fixed point), so does its rounding, and the errors themselves add up.
+    """
+
+    def __init__(self, total: float, steps: int) -> None:
+        self._grant, self._largest = total**2 / steps, LARGEST_SHARE * total
+        self._kept = 0.0
+        self._streak = 0.0
+        self.spent = 0.0
+
+    def allowed(self, steps: int) -> float:
+        """The error that a factorisation after ``steps`` steps may have."""
+        return min(math.sqrt(self._kept + self._grant * steps), self._largest)
+
+    def spend(self, error: float, steps: int, repeated: bool) -> None:
+        """Account for a factorisation after ``steps`` steps."""
+        before = self._streak if repeated else 0.0
+        self._streak = before + error
+        square = self._streak**2 - before**2
+        self.spent += square
+        self._kept = max(0.0, self._kept + self._grant * steps - square)
+
+
+class March:
+    """The growing product F · diag(μ) · T, F the frame (..., S, r) and μ = mantissa × 2^exponent, of either sign.
+
+    coupled=False: T is not kept, and the vectors keep their order.  ``steps`` is how many were taken,
+    ``factorizations`` and ``flops`` what they have cost.
+    """
+
+    def __init__(self, chain: Chain, basis: Array, budget: Budget, coupled: bool, dtype: Any = np.float64) -> None:
+        rows = np.swapaxes(np.broadcast_to(basis, (*chain.batch, *basis.shape[-2:])), -1, -2)
+        shape = rows.shape[:-1]
+        self.mantissa, self.exponent = np.ones(shape), np.zeros(shape, dtype=np.int64)
+        self.T = np.array(np.broadcast_to(np.eye(shape[-1]), (*shape, shape[-1]))) if coupled else None
+        self.factorizations, self.flops, self.steps = 0, 0.0, 0
+        self._chain, self._budget, self._interval = chain, budget, 1
+        self._rounding = ROUNDING * float(np.finfo(dtype).eps)
+        self._size = self._growth = np.zeros(shape)
+        self._start_with(np.array(rows, dtype=dtype, order="C"))
+
+    def _start_with(self, rows: Array) -> None:
+        """Go on from these rows, with room for their images."""
+        self.rows, self._spare = rows, [np.empty_like(rows), np.empty_like(rows)]
+        self._triangles = Triangles(rows.shape, rows.dtype, self.T is not None)
+
+    @property
+    def width(self) -> int:
+        """The number of vectors that are not lost in every member of the batch."""
+        return int(self.rows.shape[-2])
+
+    @property
+    def frame(self) -> Frame:
+        """The product so far; its Q is not orthonormal."""
+        return Frame(np.swapaxes(self.rows, -1, -2).astype(np.float64), self.mantissa, self.exponent, self.T)
+
+    @property
+    def worst_error(self) -> float:
+        """The largest relative rounding error of a μ, estimated from all factorisations so far."""
+        return math.sqrt(self._budget.spent)
+
+    def reset(self, Q: Array) -> None:
+        """Go on from the vectors Q (..., S, r) at length one, nothing counted yet; those lost stay so."""
+        ones = np.where(self.mantissa != 0, 1.0, 0.0)
+        self.restart(Frame(Q, ones, np.zeros_like(self.exponent), self.T))
+        self._budget.spent = 0.0
+
+    def restart(self, frame: Frame) -> None:
+        """Go on from ``frame``; vectors that are lost are dropped, where they are so in the whole batch."""
+        live = frame.mantissa != 0
+        kept = int(live.reshape(-1, live.shape[-1]).any(axis=0).sum()) if live.size else live.shape[-1]
+        self.mantissa, self.exponent = frame.mantissa[..., :kept], frame.exponent[..., :kept]
+        self.T = None if frame.T is None else np.array(frame.T[..., :kept, :])
+        rows = np.swapaxes(frame.Q[..., :kept], -1, -2)
+        self._start_with(np.array(rows, dtype=self.rows.dtype, order="C"))
+
+    def advance(self, window: Window, first: int, last: int, determinants: Determinants) -> None:
+        """Take the factors ``first`` … ``last`` − 1 of the window; the frame is triangular again at the end."""
+        place = first
+        while place < last and self.width:
+            length = min(self._interval, last - place)
+            taken = 0
+            if determinants.singular(window, place, place + length) and length > 1:
+                self._interval = length // 2
+                continue
+            if self._ordinary and not determinants.singular(window, place, place + length):
+                taken = self._stride(window, place, length)
+            if taken:
+                determinants.add(window, place, place + taken)
+            elif length > 2:
+                self._interval = length // 2
+            else:
+                self._graded_step(window, place, determinants)
+                taken = 1
+            place += taken
+        if place < last:
+            determinants.add(window, place, last)
+            self.steps += last - place
+
+    @property
+    def _ordinary(self) -> bool:
+        """Whether no vector is lost in one member of a batch and alive in another."""
+        return self._chain.units is None and bool(self.mantissa.all())
+
+    def _stride(self, window: Window, place: int, length: int) -> int:
+        """Several steps and one factorisation; returns how many, 0 if none could be done and nothing has changed.
+
+        Where the error would be too large after ``length`` steps, the frame as it was a step before is tried.
+        """
+        images = [self.rows]
+        for step in range(length):
+            images.append(window.act(place + step, images[-1], self._spare[step % 2]))
+        self.flops += length * window.tangents.flops(self.width)
+        if self._factored(images[-1], length):
+            return length
+        if length > 1 and self._factored(images[-2], length - 1):
+            return length - 1
+        return 0
+
+    def _factored(self, image: Array, length: int) -> bool:
+        """Factor the image after ``length`` steps, and make it the frame if its error is small enough."""
+        order = self._sorting(image)
+        if order is not None:
+            image[...] = np.take_along_axis(image, order[..., None], axis=-2)
+        self.factorizations += math.prod(self._chain.batch)
+        self.flops += 2 * image.size * self.width
+        triangle = self._triangles.factor(image)
+        if triangle is None:
+            return False
+        worst = self._rounding * float(triangle.spread.max(initial=0.0))
+        if not worst <= max(self._budget.allowed(length), HARD if length == 1 else 0.0):
+            return False
+        if order is not None:
+            self._reorder(order)
+        self._absorb(triangle)
+        self.steps += length
+        self.rows, self._spare = image, [self.rows, *(spare for spare in self._spare if spare is not image)]
+        self._spend(worst, length)
+        self._interval = self._next_interval(worst, length)
+        return True
+
+    def _spend(self, error: float, length: int) -> None:
+        """Account for a factorisation; it is a repetition where μ grew as it did the last time."""
+        size = wide.log2(self.mantissa, self.exponent)
+        growth = size - self._size if size.shape == self._size.shape and np.isfinite(size).all() else size
+        repeated = growth.shape == self._growth.shape and np.allclose(growth, self._growth, rtol=0, atol=1e-6)
+        self._size, self._growth = size, growth
+        self._budget.spend(error, length, repeated)
+
+    def _next_interval(self, worst: float, length: int) -> int:
+        """The longest interval whose error, if the frame goes on to degrade as it did, stays within the budget."""
+        rate = math.log(max(worst / self._rounding, 1.0)) / length
+        interval = min(2 * length + 1, LONGEST)
+        while interval > 1 and 2 * self._rounding * math.exp(rate * interval) > self._budget.allowed(interval):
+            interval -= 1
+        return interval
+
+    def _sorting(self, image: Array) -> NDArray[np.intp] | None:
+        """The order of the vectors by magnitude, or None if they are in it, give or take a factor of two."""
+        if self.T is None:
+            return None
+        lengths = np.einsum("...ij,...ij->...i", image, image)
+        magnitude = 0.5 * wide.log2(lengths, np.zeros_like(self.exponent)) + wide.log2(self.mantissa, self.exponent)
+        if not np.isfinite(magnitude).all() or np.all(np.diff(magnitude, axis=-1) <= 1.0):
+            return None
+        return np.argsort(-magnitude, axis=-1, kind="stable")
+
+    def _reorder(self, order: NDArray[np.intp]) -> None:
+        self.mantissa = np.take_along_axis(self.mantissa, order, axis=-1)
+        self.exponent = np.take_along_axis(self.exponent, order, axis=-1)
+        assert self.T is not None
+        self.T = np.take_along_axis(self.T, order[..., None], axis=-2)
+
+    def _absorb(self, triangle: Triangle) -> None:
+        """μ ← μ u_jj and, where T is kept, T ← (U_ij μ_j / (u_ii μ_i)) T."""
+        if self.T is not None:
+            assert triangle.upper is not None
+            for member in np.ndindex(*self._chain.batch):
+                pair = (self.mantissa[member], self.exponent[member])
+                self.flops += couple(self.T[member], triangle.upper[member], triangle.spread[member], *pair)
+        self.mantissa, carry = wide.split(self.mantissa * triangle.diagonal)
+        self.exponent = self.exponent + carry
+
+    def _graded_step(self, window: Window, place: int, determinants: Determinants) -> None:
+        """One step by the factorisation that takes sizes out first and tells exact dependence."""
+        suspect = determinants.suspect(window, place)
+        frame, count, lost = advanced(self.frame, window.factors(place), suspect, sort=self.T is not None)
+        determinants.add(window, place, place + 1, lost)
+        self.factorizations += count
+        self.restart(frame)
+        self.steps += 1
+        self._spend(self._rounding, 1)
+
+
+def couple(T: Array, upper: Array, spread: Array, mantissa: Array, exponent: Integers) -> float:
+    """T ← (U_ij μ_j / (u_ii μ_i)) T in place, U upper triangular, given as its transpose; the flops it took.
+
+    Couplings between magnitudes so far apart that they are lost in rounding are left out, and where few are left
+    they are added row by row.
+    """
+    least = exponent + NEGLIGIBLE - np.log2(spread)
+    below = np.maximum.accumulate(exponent[::-1])[::-1]
+    beyond = np.searchsorted(-below, -least, side="right")
+    rows = np.flatnonzero(beyond > np.arange(1, len(T) + 1))
+    diagonal = np.diagonal(upper)
+    if not len(rows):
+        return 0.0
+    if len(rows) > FEW * len(T):
+        ratio = np.tril(upper, -1).T * mantissa
+        C = wide.scale(ratio, np.minimum(exponent - exponent[:, None], 1000)) / (diagonal * mantissa)[:, None]
+        np.fill_diagonal(C, 1.0)
+        T[...] = C @ T
+        return float(2 * len(T) ** 2 * T.shape[1])
+    for i in rows:
+        span = slice(i + 1, beyond[i])
+        factors = wide.scale(upper[span, i] * mantissa[span], np.minimum(exponent[span] - exponent[i], 1000))
+        T[i] += (factors / (diagonal[i] * mantissa[i])) @ T[span]
+    return float(2 * np.sum(beyond[rows] - rows) * T.shape[1])
