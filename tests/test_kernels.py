@@ -5,9 +5,11 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+from conftest import GRU, PEEPHOLE, PROJECTION
 
 import lstm_sym as ls
 from lstm_sym.functions import NUMPY_FORMS
+from lstm_sym.kernels import blocks, forward, recursion
 
 SHAPES = [(), (1,), (5,), (3, 4), (0,)]
 
@@ -130,6 +132,94 @@ def test_gradient_by_inputs_that_are_read_elsewhere_than_in_a_recurrent_product(
     found = kernel.gradient(p, inputs, {"y": 1.0}).inputs
     exact = ls.run(kernel, p, inputs + 1e-30j * direction)["y"].imag.sum() / 1e-30
     assert abs((found * direction).sum() - exact) <= 1e-14 * np.abs(found * direction).sum()
+
+
+MIXED = ls.Cell(
+    "mixed",
+    """
+    u = tanh(x) * x
+    a = W_xa @ x + W_ha @ h_prev + W_ga @ h_prev + W_ua @ u
+    f = sigmoid(a + p_f * c_prev)
+    k = sigmoid(a)
+    c = f * c_prev + (1 - k) * tanh(a)
+    r = p_r * c * f
+    h = W_rh @ r + W_uh @ u + b_h
+    y = W_hy @ h + W_xy @ x + W_fy @ f + b_y
+    """,
+    states="h c",
+    vectors="p_f p_r",
+    outputs="y",
+)
+
+
+@pytest.mark.parametrize("chunk", [1, 40, 10**6], ids=["a step at a time", "chunks", "at once"])
+@pytest.mark.parametrize(
+    ("batch", "start_batch"), [((), ()), ((3,), (3,)), ((2, 1), (3,)), ((), (2, 3)), ((3,), ())]
+)
+@pytest.mark.parametrize("which", [MIXED, PEEPHOLE, GRU, PROJECTION, ls.LSTM], ids=lambda cell: cell.name)
+def test_gradient_of_a_loss_by_every_vector(which, batch, start_batch, chunk, monkeypatch):
+    """Inputs read elementwise and by outputs, batch axes that broadcast, time in chunks: against complex steps."""
+    monkeypatch.setattr(recursion, "CHUNK", chunk)
+    kernel, rng = ls.Kernel(which), np.random.default_rng(1)
+    n = m = 3
+    p = kernel.parameters(n, m, rng=rng, outputs=2 if which.outputs else None)
+    p = {name: array + 0.3 * rng.standard_normal(array.shape) for name, array in p.items()}
+    inputs, start = rng.standard_normal((5, *batch, m)), rng.standard_normal((*start_batch, kernel.state_size(p)))
+    orbit = ls.run(kernel, p, inputs, start)
+    names = ["state", *which.node]
+    weights = {
+        name: rng.standard_normal((orbit.states if name == "state" else orbit[name]).shape) for name in names
+    }
+    found = kernel.gradient(p, inputs, weights, start)
+
+    def value(changed, x, s0):
+        run = ls.run(kernel, changed, x, s0)
+        return sum((weights[name] * (run.states if name == "state" else run[name])).sum() for name in names)
+
+    arrays = [
+        (found.parameters[name], lambda e, name=name: value({**p, name: p[name] + e}, inputs, start)) for name in p
+    ]
+    arrays.append((found.inputs, lambda e: value(p, inputs + e, start)))
+    arrays.append((found.initial, lambda e: value(p, inputs, start + e)))
+    for gradient, shifted in arrays:
+        direction = rng.standard_normal(gradient.shape)
+        expected = shifted(1e-30j * direction).imag / 1e-30
+        assert abs((gradient * direction).sum() - expected) <= 1e-14 * np.abs(gradient * direction).sum()
+    assert found.inputs.shape == inputs.shape
+    assert found.initial.shape == start.shape
+
+
+@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+def test_gradient_in_single_precision(cell, batch):
+    kernel, p, _, _, rng = setting(cell, n=4)
+    inputs = rng.standard_normal((6, *batch, 5))
+    exact = kernel.gradient(p, inputs, {cell.states[0]: 1.0})
+    small = {name: array.astype(np.float32) for name, array in p.items()}
+    found = kernel.gradient(small, inputs.astype(np.float32), {cell.states[0]: np.float32(1.0)})
+    for name, array in found.parameters.items():
+        assert array.dtype == np.float32
+        scale = np.abs(exact.parameters[name]).max() + 1e-300
+        assert np.allclose(array, exact.parameters[name], rtol=0, atol=1e-5 * scale)
+    assert found.inputs.dtype == found.initial.dtype == np.float32
+
+
+def test_a_run_is_its_steps(cell):
+    kernel, p, x, state, _ = setting(cell, (7,))
+    states = kernel.unroll(p, x, state[0])
+    for t in range(7):
+        expected = kernel.step(p, x[t], state[0] if t == 0 else states[t - 1])
+        assert np.allclose(states[t], expected, rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("piece", [1, 60, 10**6])
+def test_jacobians_do_not_depend_on_how_a_run_is_cut(cell, piece, monkeypatch):
+    kernel, p, x, state, _ = setting(cell, (6, 2), n=5)
+    for given in (x, x[0], x[:1], x[:, :1]):
+        expected = np.stack([kernel.jacobian(p, np.broadcast_to(given, x.shape)[t], state[t]) for t in range(6)])
+        with monkeypatch.context() as patch:
+            patch.setattr(forward, "PIECE", piece)
+            patch.setattr(blocks, "MATRICES", piece)
+            assert np.allclose(kernel.jacobian(p, given, state), expected, rtol=0, atol=1e-15)
 
 
 def test_gradient_of_a_linear_loss_given_by_its_derivatives():

@@ -15,9 +15,9 @@ from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Cell, Elementwise, Node
 from lstm_sym.checks import finite, real_scalar, unknown_name
 from lstm_sym.functions import Array
-from lstm_sym.kernels.forward import Values, split
+from lstm_sym.kernels.forward import Run, Values, split
 from lstm_sym.kernels.parameters import Parameters
-from lstm_sym.kernels.schedule import ancestors, entering
+from lstm_sym.kernels.recursion import Anchors, Recursion
 
 Slopes = Mapping[tuple[str, str], Array]
 Loss = Callable[[Mapping[str, Array]], tuple[float, Mapping[str, Any]]]
@@ -83,90 +83,43 @@ def _add(total: Values, name: str, part: Array) -> None:
     total[name] = total[name] + part if name in total else part
 
 
-def _sum_to(array: Array, shape: tuple[int, ...]) -> Array:
-    """``array`` summed over the axes along which ``shape`` was broadcast to it."""
-    extra = array.ndim - len(shape)
-    axes = (*range(extra), *(extra + k for k, n in enumerate(shape) if n == 1 and array.shape[extra + k] != 1))
-    return array.sum(axis=axes).reshape(shape) if axes else array
-
-
 class BackPropagation:
     """BPTT for one cell: a recursion over time for what is recurrent, whole-trajectory products for the rest."""
 
-    def __init__(self, cell: Cell, state_slopes: LocalSlopes) -> None:
-        self.cell = cell
-        self._recurrent = ancestors(cell, cell.states)
-        self._rest = tuple(node for node in cell.nodes if node not in self._recurrent)
-        self._state_slopes = state_slopes
-        self._slopes = LocalSlopes(cell.nodes)
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+        self.anchors = Anchors(cell)
+        self._others = tuple(node for node in cell.nodes if node not in self.anchors.nodes)
+        self._slopes = {node.name: LocalSlopes((node,)) for node in self._others if isinstance(node, Elementwise)}
 
-    def gradient(
-        self,
-        parameters: Parameters,
-        inputs: Array,
-        initial: Array,
-        values: Values,
-        seeds: Values,
-        loss: float | None,
-    ) -> Gradient:
+    def gradient(self, parameters: Parameters, run: Run, seeds: Values, loss: float | None) -> Gradient:
         """The gradient from ``seeds``, the loss's derivative by named vectors, each (T, ..., n)."""
-        outputs = parameters.has_outputs
-        slopes = (self._slopes if outputs else self._state_slopes)(values, parameters)
-        cotangents = dict(seeds)
-        if outputs:
-            pull_back(self._rest, parameters, slopes, cotangents)
-        carry = self._through_time(parameters, slopes, cotangents, values)
-        by_name = self._by_parameter(parameters, slopes, values, cotangents)
-        parts = [cotangents[name] for name in self.cell.inputs]
-        drive = np.concatenate(parts, axis=-1) if parts else np.zeros(inputs.shape)
-        return Gradient(loss, by_name, _sum_to(drive, inputs.shape), _sum_to(carry, initial.shape))
+        found: Values = {name: np.zeros_like(array) for name, array in parameters.items()}
+        cotangents = {name: run.flattened(seed) for name, seed in seeds.items()}
+        for node in reversed(self._others):
+            if node.name in cotangents:
+                slopes = self._slopes[node.name](run.values, parameters) if node.name in self._slopes else {}
+                pull_back((node,), parameters, slopes, cotangents)
+                _by_parameter(node, parameters, slopes, run.values, cotangents.pop(node.name), found)
+        recursion = Recursion(self.anchors, parameters, run.values, cotangents, found)
+        return Gradient(loss, found, *run.as_given(recursion.inputs, recursion.initial))
 
-    def _through_time(self, parameters: Parameters, slopes: Slopes, cotangents: Values, values: Values) -> Array:
-        """Fills ``cotangents`` (T, ..., n) of recurrent nodes and inputs; returns that of the initial state."""
-        entering_names = entering(self.cell)
-        T = len(next(iter(values.values())))
-        names = (*(node.name for node in self._recurrent), *entering_names, *self.cell.inputs)
-        seeds = {name: cotangents.get(name) for name in names}
-        shapes = {name: values[name].shape for name in seeds}
-        batch = np.broadcast_shapes(*(shape[1:-1] for shape in shapes.values()))
-        dtype = np.result_type(parameters.dtype, *(s for s in seeds.values() if s is not None))
-        collected = {name: np.zeros((T, *batch, shapes[name][-1]), dtype) for name in seeds}
-        carry: Values = {}
-        for t in reversed(range(T)):
-            now = {name: np.asarray(seed[t]) for name, seed in seeds.items() if seed is not None}
-            for state, name in zip(self.cell.states, entering_names, strict=True):
-                if name in carry:
-                    _add(now, state, carry[name])
-            at_t = {place: slope[t] if slope.ndim > 1 else slope for place, slope in slopes.items()}
-            pull_back(self._recurrent, parameters, at_t, now)
-            for name in collected:
-                if name in now:
-                    collected[name][t] = now[name]
-            carry = {name: now[name] for name in entering_names if name in now}
-        cotangents.update(collected)
-        return np.concatenate([collected[name][0] for name in entering_names], axis=-1)
 
-    def _by_parameter(
-        self, parameters: Parameters, slopes: Slopes, values: Values, cotangents: Values
-    ) -> dict[str, Array]:
-        """∂loss/∂W = Σ_t δ v^T, one matrix product over all of time; ∂loss/∂b = Σ_t δ."""
-        found = {name: np.zeros_like(array) for name, array in parameters.items()}
-        for node in self.cell.nodes:
-            delta = cotangents.get(node.name)
-            if delta is None:
-                continue
-            if isinstance(node, Affine):
-                flat = delta.reshape(-1, delta.shape[-1])
-                for weight, vector in node.products:
-                    source = np.broadcast_to(values[vector], (*delta.shape[:-1], values[vector].shape[-1]))
-                    found[weight] = found[weight] + flat.T @ source.reshape(-1, source.shape[-1])
-                for bias in node.biases:
-                    found[bias] = found[bias] + flat.sum(axis=0)
-            else:
-                for name in node.reads:
-                    if name in parameters and (node.name, name) in slopes:
-                        found[name] = found[name] + _sum_to(slopes[node.name, name] * delta, found[name].shape)
-        return found
+def _by_parameter(
+    node: Node, parameters: Parameters, slopes: Slopes, values: Values, delta: Array, found: Values
+) -> None:
+    """Add a node's part to ∂loss/∂W = Σ_t δ v^T, one matrix product over all of time, and to ∂loss/∂b = Σ_t δ."""
+    if isinstance(node, Affine):
+        flat = delta.reshape(-1, delta.shape[-1])
+        for weight, vector in node.products:
+            found[weight] = found[weight] + flat.T @ values[vector].reshape(-1, values[vector].shape[-1])
+        for bias in node.biases:
+            found[bias] = found[bias] + flat.sum(axis=0)
+        return
+    for name in node.reads:
+        if name in parameters and (node.name, name) in slopes:
+            part = slopes[node.name, name] * delta
+            found[name] = found[name] + part.reshape(-1, part.shape[-1]).sum(axis=0)
 
 
 LOSS_FORM = "a loss returns (value, {name: derivative}) with names of vectors, for example 0.5, {'y': error}."

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lstm_sym.cell import Cell
-from lstm_sym.functions import Array
+from lstm_sym.functions import FORMS, Array
 from lstm_sym.kernels.parameters import Parameters
-from lstm_sym.kernels.schedule import Stage, entering
+from lstm_sym.kernels.schedule import Product, Stage, entering
 
 #: Floats of input drive kept at a time while a trajectory is unrolled: 32 MB.
 CHUNK = 4_000_000
@@ -31,46 +31,49 @@ def split(cell: Cell, names: Sequence[str], stacked: Array, sizes: Mapping[str, 
     return parts
 
 
-def apply_stage(
-    cell: Cell, stage: Stage, parameters: Parameters, values: Values, drive: Array | None = None
-) -> None:
-    """Add the stage's vectors to ``values``; ``drive`` (..., Σ rows) is what inputs and biases contribute."""
+def apply_stage(cell: Cell, stage: Stage, parameters: Parameters, values: Values) -> None:
+    """Add the stage's vectors to ``values``."""
     if stage.affines:
-        total = _preactivations(cell, stage, parameters, values, drive)
+        total = _preactivations(cell, stage, parameters, values)
         values.update(split(cell, [node.name for node in stage.affines], total, parameters.sizes))
+        for gates, span in zip(stage.gates, _spans(cell, stage, parameters), strict=True):
+            values.update(split(cell, gates.results, FORMS[gates.form](total[..., span]), parameters.sizes))
     if stage.results:
         arguments = [values[name] if name in values else parameters[name] for name in stage.arguments]
         values.update(zip(stage.results, stage.block(*arguments), strict=True))
 
 
-def _sources(stage: Stage) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(vector for node in stage.affines for vector in node.reads))
+def spans(cell: Cell, order: Sequence[str], runs: Iterable[Sequence[str]], sizes: Mapping[str, int]) -> list[slice]:
+    """Where each run of neighbours stands, when the vectors ``order`` are side by side."""
+    places, start = {}, 0
+    for name in order:
+        places[name] = (start, start := start + sizes[cell.sizes[name]])
+    return [slice(places[run[0]][0], places[run[-1]][1]) for run in runs]
 
 
-def _preactivations(cell: Cell, stage: Stage, parameters: Parameters, values: Values, drive: Array | None) -> Array:
+def _spans(cell: Cell, stage: Stage, parameters: Parameters) -> list[slice]:
+    order = [node.name for node in stage.affines]
+    return spans(cell, order, [gates.affines for gates in stage.gates], parameters.sizes)
+
+
+def _preactivations(cell: Cell, stage: Stage, parameters: Parameters, values: Values) -> Array:
     """Σ W v + b for all affine nodes of the stage side by side; one matrix product per vector where all read it."""
-    total = drive
-    for vector in _sources(stage):
-        if drive is not None and vector in cell.inputs:
-            continue
-        part = _product(cell, stage, parameters, vector, values[vector])
-        total = part if total is None else total + part
-    if drive is None:
-        total = total + _biases(cell, stage, parameters)
-    return np.asarray(total)
+    read = [values[product.vector] for product in stage.products]
+    batch = np.broadcast_shapes(*(value.shape[:-1] for value in read))
+    biases = _biases(cell, stage, parameters)
+    total = np.empty((*batch, len(biases)), np.result_type(biases, *read))
+    total[...] = biases
+    _add_products(cell, stage, stage.products, parameters, values, total)
+    return total
 
 
-def _product(cell: Cell, stage: Stage, parameters: Parameters, vector: str, value: Array) -> Array:
-    """W v for every affine node of the stage, zero for those that do not read ``vector``."""
-    weights = [[weight for weight, source in node.products if source == vector] for node in stage.affines]
-    if all(len(names) == 1 for names in weights):
-        return np.asarray(value @ parameters.stacked([names[0] for names in weights]))
-    parts = []
-    for node, names in zip(stage.affines, weights, strict=True):
-        rows = parameters.sizes[cell.sizes[node.name]]
-        zero = np.zeros((*value.shape[:-1], rows), np.result_type(value, parameters.dtype))
-        parts.append(sum((value @ parameters[name].T for name in names), zero))
-    return np.concatenate(parts, axis=-1)
+def _add_products(
+    cell: Cell, stage: Stage, products: Sequence[Product], parameters: Parameters, values: Values, total: Array
+) -> None:
+    order = [node.name for node in stage.affines]
+    places = spans(cell, order, [product.nodes for product in products], parameters.sizes)
+    for product, place in zip(products, places, strict=True):
+        total[..., place] += values[product.vector] @ parameters.across(product.weights)
 
 
 def _biases(cell: Cell, stage: Stage, parameters: Parameters) -> Array:
@@ -91,7 +94,7 @@ def evaluate(cell: Cell, plan: Sequence[Stage], parameters: Parameters, x: Array
 
 
 def pieces(batch: tuple[int, ...], x: Array, state: Array) -> Iterator[tuple[Any, Array, Array]]:
-    """(index, x, state) of runs of the leading axis of ``batch``, to which x (..., m) and state (..., S) broadcast."""
+    """(index, x, state) of runs of the leading axis of ``batch``, to which x and state broadcast."""
     if not batch:
         yield (), x, state
         return
@@ -106,40 +109,148 @@ def _part(array: Array, part: slice, axes: int) -> Array:
     return array[part] if array.ndim > axes and len(array) > 1 else array
 
 
-def stacked_state(cell: Cell, values: Values, batch: tuple[int, ...], out: Array | None = None) -> Array:
+def stacked_state(cell: Cell, values: Values, batch: tuple[int, ...]) -> Array:
     """The new states side by side, (*batch, S)."""
     parts = [np.broadcast_to(values[name], (*batch, values[name].shape[-1])) for name in cell.states]
-    return np.concatenate(parts, axis=-1, out=out)
+    return np.concatenate(parts, axis=-1)
 
 
-def unroll(cell: Cell, plan: Sequence[Stage], parameters: Parameters, inputs: Array, initial: Array) -> Array:
-    """States after each step, (T, ..., S); what inputs contribute is one matrix product per chunk of time."""
-    batch = np.broadcast_shapes(inputs.shape[1:-1], initial.shape[:-1])
-    dtype = np.result_type(parameters.dtype, inputs, initial)
-    states = np.empty((len(inputs), *batch, initial.shape[-1]), dtype)
-    rows = sum(parameters.sizes[cell.sizes[node.name]] for stage in plan for node in stage.affines)
-    chunk = max(1, CHUNK // (rows * max(1, int(np.prod(inputs.shape[1:-1])))))
-    state = np.broadcast_to(initial, (*batch, initial.shape[-1]))
-    for start in range(0, len(inputs), chunk):
-        block = inputs[start : start + chunk]
-        drives = [_drive(cell, stage, parameters, block) for stage in plan]
-        given = split(cell, cell.inputs, block, parameters.sizes)
-        for t in range(len(block)):
-            values = split(cell, entering(cell), state, parameters.sizes)
-            values |= {name: array[t] for name, array in given.items()}
-            for stage, drive in zip(plan, drives, strict=True):
-                apply_stage(cell, stage, parameters, values, None if drive is None else drive[t])
-            state = stacked_state(cell, values, batch, out=states[start + t])
-    return states
+class Run:
+    """A run over time: its states, and with ``keep`` every vector that they depend on, each (T, members, n).
+
+    The batch axes are one, ``members``, or none where there is no batch.  What inputs contribute is one matrix
+    product per chunk of time; a step adds to it what the state contributes, in place.
+    """
+
+    def __init__(
+        self, cell: Cell, plan: Sequence[Stage], parameters: Parameters, inputs: Array, initial: Array, keep: bool
+    ) -> None:
+        self.batch = np.broadcast_shapes(inputs.shape[1:-1], initial.shape[:-1])
+        self._shapes = inputs.shape, initial.shape
+        members = (int(np.prod(self.batch)),) if self.batch else ()
+        T, S = len(inputs), initial.shape[-1]
+        self._cell, self._plan, self._parameters = cell, plan, parameters
+        wide = np.broadcast_to(with_axes(inputs, len(self.batch)), (T, *self.batch, inputs.shape[-1]))
+        self._inputs = wide.reshape(T, *members, inputs.shape[-1])
+        dtype = np.result_type(parameters.dtype, inputs, initial)
+        self._all = np.empty((T + 1, *members, S), dtype)
+        self._all[0] = np.broadcast_to(initial, (*self.batch, S)).reshape(*members, S)
+        sizes = parameters.sizes
+        self._before = split(cell, entering(cell), self._all[:-1], sizes)
+        self._after = split(cell, cell.states, self._all[1:], sizes)
+        self.values: Values = {}
+        rows = sum(sizes[cell.sizes[node.name]] for stage in plan for node in stage.affines)
+        chunk = T if keep else max(1, CHUNK // (max(1, rows) * max(1, int(np.prod(members)))))
+        for start in range(0, T, chunk):
+            self._roll(start, min(T, start + chunk), keep)
+        if keep:
+            self.values |= split(cell, cell.inputs, self._inputs, sizes) | self._before | self._after
+
+    @property
+    def states(self) -> Array:
+        """The states after each step, (T, ..., S)."""
+        return self.unflattened(self._all[1:])
+
+    def flattened(self, array: Array) -> Array:
+        """(T, ..., n) with the batch axes as one."""
+        return array.reshape(*self._all[1:].shape[:-1], array.shape[-1])
+
+    def unflattened(self, array: Array) -> Array:
+        """(T, members, n) with the batch axes as they were given."""
+        return array.reshape(len(array), *self.batch, array.shape[-1])
+
+    def as_given(self, inputs: Array, initial: Array) -> tuple[Array, Array]:
+        """Gradients by inputs (T, members, m) and initial state (members, S), in the shapes of these."""
+        shape, start = self._shapes
+        wide = _sum_to(self.unflattened(inputs), (shape[0], *(1,) * (len(self.batch) + 2 - len(shape)), *shape[1:]))
+        return wide.reshape(shape), _sum_to(initial.reshape(*self.batch, initial.shape[-1]), start)
+
+    def _roll(self, start: int, stop: int, keep: bool) -> None:
+        """The steps from ``start`` to ``stop``."""
+        given = split(self._cell, self._cell.inputs, self._inputs[start:stop], self._parameters.sizes)
+        before = {name: array[start:stop] for name, array in self._before.items()}
+        after = [(name, array[start:stop]) for name, array in self._after.items()]
+        loops = [_Loop(self._cell, stage, self._parameters, given, before, keep) for stage in self._plan]
+        read = {name for stage in self._plan for name in (*stage.arguments, *(p.vector for p in stage.products))}
+        views = [(name, array) for name, array in {**given, **before}.items() if name in read]
+        now: Values = dict(self._parameters)
+        for t in range(stop - start):
+            for name, array in views:
+                now[name] = array[t]
+            for loop in loops:
+                loop(t, now)
+            for name, array in after:
+                array[t] = now[name]
+        if keep:
+            for loop in loops:
+                self.values |= loop.vectors
 
 
-def _drive(cell: Cell, stage: Stage, parameters: Parameters, inputs: Array) -> Array | None:
-    """What inputs and biases contribute to the stage's pre-activations, for a whole chunk of time."""
-    if not stage.affines:
-        return None
-    given = split(cell, cell.inputs, inputs, parameters.sizes)
-    parts = [_product(cell, stage, parameters, v, given[v]) for v in _sources(stage) if v in cell.inputs]
-    biases = _biases(cell, stage, parameters)
-    if not parts:
-        return np.broadcast_to(biases, (*inputs.shape[:-1], len(biases)))
-    return np.asarray(sum(parts) + biases)
+class _Loop:
+    """One stage, step after step, in place: pre-activations and gates have their memory beforehand."""
+
+    def __init__(
+        self, cell: Cell, stage: Stage, parameters: Parameters, given: Values, before: Values, keep: bool
+    ) -> None:
+        sizes, some = parameters.sizes, next(iter(before.values()))
+        shape, dtype = some.shape[:-1], some.dtype
+        names = [node.name for node in stage.affines]
+        self._total = np.empty((*shape, sum(sizes[cell.sizes[name]] for name in names)), dtype)
+        self._total[...] = _biases(cell, stage, parameters) if names else 0.0
+        fixed = [product for product in stage.products if product.vector in given]
+        _add_products(cell, stage, fixed, parameters, given, self._total)
+        moving = [product for product in stage.products if product.vector not in given]
+        places = spans(cell, names, [product.nodes for product in moving], sizes)
+        self._products = [
+            (
+                p.vector,
+                parameters.across(p.weights),
+                self._total[..., place],
+                np.empty(self._total[0, ..., place].shape, dtype),
+            )
+            for p, place in zip(moving, places, strict=True)
+        ]
+        self.vectors: Values = split(cell, names, self._total, sizes)
+        self._gates = []
+        for gates, span in zip(stage.gates, _spans(cell, stage, parameters), strict=True):
+            before_form = self._total[..., span]
+            result = np.empty(before_form.shape, dtype)
+            self._gates.append((FORMS[gates.form], before_form, result))
+            self.vectors |= split(cell, gates.results, result, sizes)
+        self._views = list(self.vectors.items())
+        self._stage = stage
+        self._kept = []
+        if keep:
+            self._kept = [
+                (n, np.empty((*shape, sizes[cell.sizes[n]]), dtype)) for n in stage.results if n not in cell.states
+            ]
+            self.vectors |= dict(self._kept)
+
+    def __call__(self, t: int, now: Values) -> None:
+        """Add the stage's vectors at step t to those that there are ``now``."""
+        for vector, weights, target, part in self._products:
+            np.matmul(now[vector], weights, out=part)
+            total = target[t]
+            total += part
+        for form, argument, result in self._gates:
+            form(argument[t], out=result[t])
+        for name, array in self._views:
+            now[name] = array[t]
+        stage = self._stage
+        if stage.results:
+            now.update(zip(stage.results, stage.block(*[now[name] for name in stage.arguments]), strict=True))
+        for name, array in self._kept:
+            array[t] = now[name]
+
+
+def _sum_to(array: Array, shape: tuple[int, ...]) -> Array:
+    """``array`` summed over the axes along which ``shape`` was broadcast to it."""
+    extra = array.ndim - len(shape)
+    axes = (*range(extra), *(extra + k for k, n in enumerate(shape) if n == 1 and array.shape[extra + k] != 1))
+    return array.sum(axis=axes).reshape(shape) if axes else array
+
+
+def with_axes(array: Array, axes: int) -> Array:
+    """(T, ..., n) as (T, 1, ..., n), with ``axes`` axes between time and vector."""
+    missing = axes + 2 - array.ndim
+    return array.reshape(len(array), *(1,) * missing, *array.shape[1:])

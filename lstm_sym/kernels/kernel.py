@@ -181,7 +181,7 @@ class Kernel:
     def unroll(self, parameters: Mapping[str, Any], inputs: Any, initial: Any = None) -> Array:
         """The states after each step, (T, ..., S); inputs (T, ..., m)."""
         bound, inputs, initial = self.prepare(parameters, inputs, initial)
-        return forward.unroll(self.cell, self._plan, bound, inputs, initial)
+        return forward.Run(self.cell, self._plan, bound, inputs, initial, keep=False).states
 
     # --- derivatives --------------------------------------------------------------------------------------------
 
@@ -351,13 +351,17 @@ class Kernel:
         (3, 3)
         """
         bound, inputs, initial = self.prepare(parameters, inputs, initial)
-        states = forward.unroll(self.cell, self._plan, bound, inputs, initial)
-        first = np.broadcast_to(initial, states.shape[1:])[None]
-        values = self._evaluate(bound, inputs, np.concatenate([first, states[:-1]])) | {"state": states}
+        run = forward.Run(self.cell, self._plan, bound, inputs, initial, keep=True)
+        for stage in self._output_plan if bound.has_outputs else ():
+            forward.apply_stage(self.cell, stage, bound, run.values)
+        values = {name: run.unflattened(array) for name, array in run.values.items()} | {"state": run.states}
         value, seeds = evaluated_loss(self.cell, loss, values)
+        return self._back_propagation().gradient(bound, run, seeds, value)
+
+    def _back_propagation(self) -> BackPropagation:
         if self._backward is None:
-            self._backward = BackPropagation(self.cell, self._slopes)
-        return self._backward.gradient(bound, inputs, initial, values, seeds, value)
+            self._backward = BackPropagation(self.cell)
+        return self._backward
 
     @property
     def log_determinant(self) -> Callable[[Mapping[str, Any], Any, Any], Array] | None:
@@ -386,7 +390,8 @@ class Kernel:
         key = ("state", "state", "partial")
         if key not in self._blocks:
             self._blocks[key] = jacobian_blocks(self.cell, *key)
-        return listing.source(self.cell, (*self._plan, *self._output_plan), self._blocks[key], self._slopes)
+        plan, anchors = (*self._plan, *self._output_plan), self._back_propagation().anchors
+        return listing.source(self.cell, plan, self._blocks[key], self._slopes, anchors)
 
 
 def split(cell: Cell, names: tuple[str, ...], stacked: Array, bound: Parameters) -> dict[str, Array]:

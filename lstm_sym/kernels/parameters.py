@@ -34,7 +34,7 @@ class Parameters(Mapping[str, Array]):
                 array.flags.writeable = False
                 self._arrays[name] = array
         self.has_outputs = all(name in arrays for name in cell.parameters)
-        self._stacks: dict[tuple[str, tuple[str, ...]], Array] = {}
+        self._stacks: dict[tuple[str | tuple[str, ...], ...], Array] = {}
         self._log_determinants: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> Array:
@@ -52,11 +52,20 @@ class Parameters(Mapping[str, Array]):
         shapes = ", ".join(f"{name} {'×'.join(map(str, array.shape))}" for name, array in self._arrays.items())
         return f"Parameters({shapes}; {self.dtype})"
 
-    def stacked(self, names: Sequence[str]) -> Array:
-        """The named matrices (or vectors) on top of each other, matrices transposed: (columns, Σ rows)."""
-        key = ("stack", tuple(names))
+    def stacked(self, groups: Sequence[tuple[str, ...]]) -> Array:
+        """Σ of each group's matrices, on top of each other: (Σ rows, columns)."""
+        key: tuple[str | tuple[str, ...], ...] = tuple(groups)
         if key not in self._stacks:
-            self._stacks[key] = np.ascontiguousarray(np.concatenate([self[name] for name in names]).T)
+            self._stacks[key] = np.concatenate(
+                [sum(map(self.__getitem__, names[1:]), self[names[0]]) for names in groups]
+            )
+        return self._stacks[key]
+
+    def across(self, groups: Sequence[tuple[str, ...]]) -> Array:
+        """The transpose of ``stacked``, (columns, Σ rows), contiguous: v @ it applies the matrices to a row v."""
+        key: tuple[str | tuple[str, ...], ...] = ("across", *groups)
+        if key not in self._stacks:
+            self._stacks[key] = np.ascontiguousarray(self.stacked(groups).T)
         return self._stacks[key]
 
     def log_determinant(self, name: str) -> float:
