@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from lstm_sym.functions import FORMS, Array
 from lstm_sym.kernels.parameters import Parameters
 from lstm_sym.kernels.schedule import Product, Stage, entering
 
-#: Floats of input drive kept at a time while a trajectory is unrolled: 32 MB.
-CHUNK = 4_000_000
+#: Floats of input drive kept at a time while a trajectory is unrolled: 8 MB.
+CHUNK = 1_000_000
 
 #: Floats of state that are evaluated at a time where many steps are at hand: what is made of them stays in cache.
 PIECE = 16_384
@@ -57,22 +57,31 @@ def _spans(cell: Cell, stage: Stage, parameters: Parameters) -> list[slice]:
 
 
 def _preactivations(cell: Cell, stage: Stage, parameters: Parameters, values: Values) -> Array:
-    """Σ W v + b for all affine nodes of the stage side by side; one matrix product per vector where all read it."""
+    """Σ W v + b for all affine nodes of the stage side by side."""
     read = [values[product.vector] for product in stage.products]
     batch = np.broadcast_shapes(*(value.shape[:-1] for value in read))
-    biases = _biases(cell, stage, parameters)
-    total = np.empty((*batch, len(biases)), np.result_type(biases, *read))
-    total[...] = biases
-    _add_products(cell, stage, stage.products, parameters, values, total)
+    height = sum(parameters.sizes[cell.sizes[node.name]] for node in stage.affines)
+    total = np.empty((*batch, height), np.result_type(parameters.dtype, *read))
+    _fill(cell, stage, stage.products, parameters, values, total)
     return total
 
 
-def _add_products(
+def _fill(
     cell: Cell, stage: Stage, products: Sequence[Product], parameters: Parameters, values: Values, total: Array
 ) -> None:
+    """total = Σ W v + b over some of the stage's products; the first that fills all of it goes straight there."""
     order = [node.name for node in stage.affines]
-    places = spans(cell, order, [product.nodes for product in products], parameters.sizes)
-    for product, place in zip(products, places, strict=True):
+    whole = [p for p in products if len(p.nodes) == len(order) and values[p.vector].ndim == total.ndim]
+    first = next((p for p in whole if values[p.vector].shape[:-1] == total.shape[:-1]), None)
+    biases = _biases(cell, stage, parameters)
+    if first is None:
+        total[...] = biases
+    else:
+        np.matmul(values[first.vector], parameters.across(first.weights), out=total)
+        total += biases
+    rest = [product for product in products if product is not first]
+    places = spans(cell, order, [product.nodes for product in rest], parameters.sizes)
+    for product, place in zip(rest, places, strict=True):
         total[..., place] += values[product.vector] @ parameters.across(product.weights)
 
 
@@ -170,8 +179,9 @@ class Run:
         given = split(self._cell, self._cell.inputs, self._inputs[start:stop], self._parameters.sizes)
         before = {name: array[start:stop] for name, array in self._before.items()}
         after = [(name, array[start:stop]) for name, array in self._after.items()]
-        loops = [_Loop(self._cell, stage, self._parameters, given, before, keep) for stage in self._plan]
         read = {name for stage in self._plan for name in (*stage.arguments, *(p.vector for p in stage.products))}
+        read.update(self._after)
+        loops = [_Loop(self._cell, stage, self._parameters, given, before, read, keep) for stage in self._plan]
         views = [(name, array) for name, array in {**given, **before}.items() if name in read]
         now: Values = dict(self._parameters)
         for t in range(stop - start):
@@ -190,41 +200,38 @@ class _Loop:
     """One stage, step after step, in place: pre-activations and gates have their memory beforehand."""
 
     def __init__(
-        self, cell: Cell, stage: Stage, parameters: Parameters, given: Values, before: Values, keep: bool
+        self,
+        cell: Cell,
+        stage: Stage,
+        parameters: Parameters,
+        given: Values,
+        before: Values,
+        read: Set[str],
+        keep: bool,
     ) -> None:
         sizes, some = parameters.sizes, next(iter(before.values()))
-        shape, dtype = some.shape[:-1], some.dtype
+        self._stage, shape = stage, some.shape[:-1]
         names = [node.name for node in stage.affines]
-        self._total = np.empty((*shape, sum(sizes[cell.sizes[name]] for name in names)), dtype)
-        self._total[...] = _biases(cell, stage, parameters) if names else 0.0
-        fixed = [product for product in stage.products if product.vector in given]
-        _add_products(cell, stage, fixed, parameters, given, self._total)
+        room = {name: np.empty((*shape, sizes[cell.sizes[name]]), some.dtype) for name in stage.results if keep}
+        self._kept = [(name, array) for name, array in room.items() if name not in cell.states]
+        total = np.empty((*shape, sum(sizes[cell.sizes[name]] for name in names)), some.dtype)
+        if names:
+            fixed = [product for product in stage.products if product.vector in given]
+            _fill(cell, stage, fixed, parameters, given, total)
         moving = [product for product in stage.products if product.vector not in given]
-        places = spans(cell, names, [product.nodes for product in moving], sizes)
-        self._products = [
-            (
-                p.vector,
-                parameters.across(p.weights),
-                self._total[..., place],
-                np.empty(self._total[0, ..., place].shape, dtype),
-            )
-            for p, place in zip(moving, places, strict=True)
-        ]
-        self.vectors: Values = split(cell, names, self._total, sizes)
+        self._products = []
+        for product, place in zip(moving, spans(cell, names, [p.nodes for p in moving], sizes), strict=True):
+            target = total[..., place]
+            part = np.empty(target.shape[1:], some.dtype)
+            self._products.append((product.vector, parameters.across(product.weights), target, part))
+        self.vectors: Values = split(cell, names, total, sizes) | dict(self._kept)
         self._gates = []
-        for gates, span in zip(stage.gates, _spans(cell, stage, parameters), strict=True):
-            before_form = self._total[..., span]
-            result = np.empty(before_form.shape, dtype)
-            self._gates.append((FORMS[gates.form], before_form, result))
+        for gates, place in zip(stage.gates, _spans(cell, stage, parameters), strict=True):
+            result = np.empty(total[..., place].shape, some.dtype)
+            self._gates.append((FORMS[gates.form], total[..., place], result))
             self.vectors |= split(cell, gates.results, result, sizes)
-        self._views = list(self.vectors.items())
-        self._stage = stage
-        self._kept = []
-        if keep:
-            self._kept = [
-                (n, np.empty((*shape, sizes[cell.sizes[n]]), dtype)) for n in stage.results if n not in cell.states
-            ]
-            self.vectors |= dict(self._kept)
+        given_now = read - {name for name, _ in self._kept}
+        self._views = [(name, array) for name, array in self.vectors.items() if name in given_now]
 
     def __call__(self, t: int, now: Values) -> None:
         """Add the stage's vectors at step t to those that there are ``now``."""
