@@ -189,6 +189,18 @@ def test_gradient_of_a_loss_by_every_vector(which, batch, start_batch, chunk, mo
     assert found.initial.shape == start.shape
 
 
+def test_gradient_of_a_cell_without_inputs_or_batch_members():
+    kernel = ls.Kernel(ls.Cell("autonomous", "h = tanh(W_hh @ h_prev + b_h)", states="h", inputs=""))
+    p = {"W_hh": np.array([[0.5]]), "b_h": np.array([0.25])}
+    slope = 1 - np.tanh(0.5 * 2.0 + 0.25) ** 2
+    found = kernel.gradient(p, 1, {"h": 1.0}, [2.0])
+    assert np.allclose([found.initial[0], found.parameters["W_hh"][0, 0]], [0.5 * slope, 2.0 * slope], rtol=1e-14)
+    assert found.inputs.shape == (1, 0)
+    none = kernel.gradient(p, 4, {"h": 1.0}, np.zeros((0, 1)))
+    assert none.initial.shape == (0, 1)
+    assert none.parameters["b_h"] == 0.0
+
+
 @pytest.mark.parametrize("batch", [(), (3,)], ids=str)
 def test_gradient_in_single_precision(cell, batch):
     kernel, p, _, _, rng = setting(cell, n=4)
@@ -253,11 +265,12 @@ def exact(name: str, a: float) -> mpmath.mpf:
     }[name]
 
 
+@pytest.mark.parametrize("copies", [1, 10], ids=["few", "many"])
 @pytest.mark.parametrize("name", ["sigmoid", "dsigmoid", "tanh", "dtanh", "relu", "drelu"])
-def test_activations_and_slopes_to_the_last_digits(name):
+def test_activations_and_slopes_to_the_last_digits(name, copies):
     a = np.concatenate([np.linspace(-700, 700, 281), np.geomspace(1e-12, 40, 60), -np.geomspace(1e-12, 40, 60)])
     with np.errstate(all="raise", under="ignore" if name == "dtanh" else "raise"):
-        ours = NUMPY_FORMS[name](a)
+        ours = NUMPY_FORMS[name](np.tile(a, copies))[: a.size]
     with mpmath.workdps(60):
         for value, at in zip(ours, a, strict=True):
             true = exact(name, at)
@@ -272,6 +285,7 @@ def test_beyond_the_range_of_doubles_there_are_no_warnings(a):
     with np.errstate(all="raise"):
         for name in ("sigmoid", "dsigmoid", "dtanh"):
             assert np.isfinite(NUMPY_FORMS[name](np.array([a]))).all()
+            assert NUMPY_FORMS[name](np.full(5000, a))[0] == NUMPY_FORMS[name](a) == (name == "sigmoid" and a > 0)
 
 
 def test_saturated_lstm_jacobian_against_mpmath():

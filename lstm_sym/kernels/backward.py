@@ -87,7 +87,6 @@ class BackPropagation:
     """BPTT for one cell: a recursion over time for what is recurrent, whole-trajectory products for the rest."""
 
     def __init__(self, cell: Cell) -> None:
-        self._cell = cell
         self.anchors = Anchors(cell)
         self._others = tuple(node for node in cell.nodes if node not in self.anchors.nodes)
         self._slopes = {node.name: LocalSlopes((node,)) for node in self._others if isinstance(node, Elementwise)}

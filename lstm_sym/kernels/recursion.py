@@ -77,9 +77,11 @@ class Recursion:
         self._dtype = np.result_type(parameters.dtype, some, *seeds.values())
         self._names = [node.name for node in anchors.affines]
         self._make_room(len(some))
-        #: Names whose cotangent something has been written to, in the order in which a step runs.
-        self._written = {*seeds, *(lagged(state) for state in cell.states if state in seeds), *cell.states}
-        self._written -= set(self._names) - set(seeds)
+        # Names whose cotangent a step finds begun, and must add to: by the loss, or by the step after it. As the
+        # operations of a step are listed, in the order in which they run, those that they write to join them.
+        states = set(cell.states) - set(self._names)
+        self._written = {*seeds, *states, *(lagged(state) for state in cell.states if state in seeds)}
+        # Where a coefficient's numbers go; and (vector, coefficients, cotangent) of inputs and parameters.
         self._fills: list[tuple[sp.Expr, Array]] = []
         self._ends: list[tuple[str, Array, Array]] = []
         steps = [step for node in reversed(anchors.nodes) for step in self._node(node)]
