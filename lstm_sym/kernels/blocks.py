@@ -17,8 +17,8 @@ from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.parameters import Parameters
 
-#: Floats of matrices that are written at a time: memory fresh from the system is written while it is in cache.
-MATRICES = 262_144
+#: Floats of matrices that are written at a time: a row's product for many steps, in memory not long from the system.
+MATRICES = 1_048_576
 #: Matrices that are written at a time at least: a row of each is one small matrix product.
 LEAST = 4
 
