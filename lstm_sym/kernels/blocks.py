@@ -17,7 +17,7 @@ from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.parameters import Parameters
 
-#: Floats of matrices that are written at a time: a row's product for many steps, in memory not long from the system.
+#: Floats of matrices that are written at a time: a row of many steps is one product, and memory is still in cache.
 MATRICES = 1_048_576
 #: Matrices that are written at a time at least: a row of each is one small matrix product.
 LEAST = 4

@@ -73,24 +73,17 @@ def _fill(
     order = [node.name for node in stage.affines]
     whole = [p for p in products if len(p.nodes) == len(order) and values[p.vector].ndim == total.ndim]
     first = next((p for p in whole if values[p.vector].shape[:-1] == total.shape[:-1]), None)
-    biases = _biases(cell, stage, parameters)
+    biases = parameters.biases([(cell.sizes[node.name], *node.biases) for node in stage.affines])
     if first is None:
         total[...] = biases
     else:
         np.matmul(values[first.vector], parameters.across(first.weights), out=total)
         total += biases
-    rest = [product for product in products if product is not first]
-    places = spans(cell, order, [product.nodes for product in rest], parameters.sizes)
-    for product, place in zip(rest, places, strict=True):
+    places = spans(cell, order, [product.nodes for product in products], parameters.sizes)
+    for product, place in zip(products, places, strict=True):
+        if product is first:
+            continue
         total[..., place] += values[product.vector] @ parameters.across(product.weights)
-
-
-def _biases(cell: Cell, stage: Stage, parameters: Parameters) -> Array:
-    parts = []
-    for node in stage.affines:
-        zero = np.zeros(parameters.sizes[cell.sizes[node.name]], parameters.dtype)
-        parts.append(sum((parameters[name] for name in node.biases), zero))
-    return np.concatenate(parts)
 
 
 def evaluate(cell: Cell, plan: Sequence[Stage], parameters: Parameters, x: Array, state: Array) -> Values:

@@ -68,6 +68,14 @@ class Parameters(Mapping[str, Array]):
             self._stacks[key] = np.ascontiguousarray(self.stacked(groups).T)
         return self._stacks[key]
 
+    def biases(self, groups: Sequence[tuple[str, ...]]) -> Array:
+        """Σ of each group's biases, side by side; a group is the name of a size and those of the biases, if any."""
+        key: tuple[str | tuple[str, ...], ...] = ("biases", *groups)
+        if key not in self._stacks:
+            parts = [sum(map(self.__getitem__, names), np.zeros(self.sizes[s], self.dtype)) for s, *names in groups]
+            self._stacks[key] = np.concatenate(parts)
+        return self._stacks[key]
+
     def log_determinant(self, name: str) -> float:
         """log|det| of a square matrix; −inf if it is exactly singular, as a matrix of the doubles that it holds."""
         if name not in self._log_determinants:
