@@ -26,6 +26,7 @@ class Determinants:
         self.closed_form = closed is not None and chain.units is None
         self._values: Array | None = None
         self._singular: NDArray[np.bool_] = np.zeros(0, dtype=bool)
+        self._some = False
         self.counting = True
 
     def open(self, window: Window) -> None:
@@ -38,10 +39,11 @@ class Determinants:
             if self._chain.whole:
                 self._values = np.asarray(np.linalg.slogdet(self._chain.jacobians(window.start, window.stop))[1])
             self._singular = np.zeros(len(window), dtype=bool)
+        self._some = bool(self._singular.any())
 
     def singular(self, window: Window, first: int, last: int) -> bool:
         """Whether the closed form calls one of the factors ``first`` … ``last`` − 1 singular."""
-        return bool(self._singular[window.times(first, last)].any())
+        return self._some and bool(self._singular[window.times(first, last)].any())
 
     def suspect(self, window: Window, place: int) -> NDArray[np.bool_]:
         """Where a factor may be singular: the closed form says so, or there is none."""

@@ -14,6 +14,7 @@ resolves, singular and saturated ones, are left to the graded factorisation of `
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ from lstm_sym.flow.triangles import Triangle, Triangles
 from lstm_sym.flow.wide import Integers
 from lstm_sym.flow.windows import Window
 
+#: How much of what is known of the rate at which a frame degrades is replaced at every factorisation.
+MEMORY = 0.25
 #: Steps between factorisations, at most: beyond, one costs next to nothing beside the steps.
 LONGEST = 64
 #: What rounding does to a u_jj, in units of ε max|F|: so much that the estimates are about the largest errors seen.
@@ -36,10 +39,10 @@ ROUNDING = 64.0
 LARGEST_SHARE = 0.2
 #: The relative error from which on a single step is left to the graded factorisation.
 HARD = 2e-10
-#: A coupling below 2^−64 of what it is added to is lost in its rounding.
-NEGLIGIBLE = -64
-#: The most rows, as a share of all, whose couplings are added row by row and not in one matrix product.
-FEW = 1 / 8
+#: A coupling below 2^−50 of what it is added to does not matter.
+NEGLIGIBLE = -50
+#: Binary orders that the magnitudes of vectors coupled in one matrix product may span.
+DOUBLES = 1600
 
 
 class Budget:
@@ -50,8 +53,9 @@ class Budget:
     """
 
     def __init__(self, total: float, steps: int) -> None:
-        self._grant, self._largest = total**2 / steps, LARGEST_SHARE * total
-        self._kept = 0.0
+        self._largest = LARGEST_SHARE * total
+        self._kept = self._largest**2
+        self._grant = (total**2 - self._kept) / steps
         self._streak = 0.0
         self.spent = 0.0
 
@@ -83,7 +87,8 @@ class March:
         self.factorizations, self.flops, self.steps = 0, 0.0, 0
         self._chain, self._budget, self._interval = chain, budget, 1
         self._rounding = ROUNDING * float(np.finfo(dtype).eps)
-        self._size = self._growth = np.zeros(shape)
+        self._growth = np.zeros(shape)
+        self._rate: float | None = None
         self._start_with(np.array(rows, dtype=dtype, order="C"))
 
     def _start_with(self, rows: Array) -> None:
@@ -123,26 +128,23 @@ class March:
 
     def advance(self, window: Window, first: int, last: int, determinants: Determinants) -> None:
         """Take the factors ``first`` … ``last`` − 1 of the window; the frame is triangular again at the end."""
-        place = first
+        place = counted = first
         while place < last and self.width:
             length = min(self._interval, last - place)
-            taken = 0
-            if determinants.singular(window, place, place + length) and length > 1:
+            singular = determinants.singular(window, place, place + length)
+            if singular and length > 1:
                 self._interval = length // 2
                 continue
-            if self._ordinary and not determinants.singular(window, place, place + length):
-                taken = self._stride(window, place, length)
-            if taken:
-                determinants.add(window, place, place + taken)
-            elif length > 2:
+            taken = self._stride(window, place, length) if self._ordinary and not singular else 0
+            if not taken and length > 2:
                 self._interval = length // 2
-            else:
+            elif not taken:
+                determinants.add(window, counted, place)
                 self._graded_step(window, place, determinants)
-                taken = 1
+                taken, counted = 1, place + 1
             place += taken
-        if place < last:
-            determinants.add(window, place, last)
-            self.steps += last - place
+        determinants.add(window, counted, last)
+        self.steps += last - place
 
     @property
     def _ordinary(self) -> bool:
@@ -157,7 +159,7 @@ class March:
         images = [self.rows]
         for step in range(length):
             images.append(window.act(place + step, images[-1], self._spare[step % 2]))
-        self.flops += length * window.tangents.flops(self.width)
+        self.flops += length * window.flops(self.width)
         if self._factored(images[-1], length):
             return length
         if length > 1 and self._factored(images[-2], length - 1):
@@ -166,11 +168,11 @@ class March:
 
     def _factored(self, image: Array, length: int) -> bool:
         """Factor the image after ``length`` steps, and make it the frame if its error is small enough."""
-        order = self._sorting(image)
+        order = self._sorting()
         if order is not None:
             image[...] = np.take_along_axis(image, order[..., None], axis=-2)
         self.factorizations += math.prod(self._chain.batch)
-        self.flops += 2 * image.size * self.width
+        self.flops += image.size * (self.width - self.width**2 / (3 * image.shape[-1]))
         triangle = self._triangles.factor(image)
         if triangle is None:
             return False
@@ -182,35 +184,31 @@ class March:
         self._absorb(triangle)
         self.steps += length
         self.rows, self._spare = image, [self.rows, *(spare for spare in self._spare if spare is not image)]
-        self._spend(worst, length)
+        self._spend(worst, length, triangle.diagonal)
         self._interval = self._next_interval(worst, length)
         return True
 
-    def _spend(self, error: float, length: int) -> None:
-        """Account for a factorisation; it is a repetition where μ grew as it did the last time."""
-        size = wide.log2(self.mantissa, self.exponent)
-        growth = size - self._size if size.shape == self._size.shape and np.isfinite(size).all() else size
-        repeated = growth.shape == self._growth.shape and np.allclose(growth, self._growth, rtol=0, atol=1e-6)
-        self._size, self._growth = size, growth
+    def _spend(self, error: float, length: int, growth: Array) -> None:
+        """Account for a factorisation; it is a repetition where every μ grew just as it did the last time."""
+        before, self._growth = self._growth, growth
+        repeated = before.shape == growth.shape and bool((np.abs(growth - before) <= 1e-6 * np.abs(growth)).all())
         self._budget.spend(error, length, repeated)
 
     def _next_interval(self, worst: float, length: int) -> int:
         """The longest interval whose error, if the frame goes on to degrade as it did, stays within the budget."""
         rate = math.log(max(worst / self._rounding, 1.0)) / length
+        self._rate = rate if self._rate is None else self._rate + MEMORY * (rate - self._rate)
+        rate = self._rate
         interval = min(2 * length + 1, LONGEST)
         while interval > 1 and 2 * self._rounding * math.exp(rate * interval) > self._budget.allowed(interval):
             interval -= 1
         return interval
 
-    def _sorting(self, image: Array) -> NDArray[np.intp] | None:
-        """The order of the vectors by magnitude, or None if they are in it, give or take a factor of two."""
-        if self.T is None:
+    def _sorting(self) -> NDArray[np.intp] | None:
+        """The order of the vectors by magnitude, or None if they are in it, give or take a factor of four."""
+        if self.T is None or (self.exponent[..., 1:] - self.exponent[..., :-1] <= 1).all():
             return None
-        lengths = np.einsum("...ij,...ij->...i", image, image)
-        magnitude = 0.5 * wide.log2(lengths, np.zeros_like(self.exponent)) + wide.log2(self.mantissa, self.exponent)
-        if not np.isfinite(magnitude).all() or np.all(np.diff(magnitude, axis=-1) <= 1.0):
-            return None
-        return np.argsort(-magnitude, axis=-1, kind="stable")
+        return np.argsort(-self.exponent, axis=-1, kind="stable")
 
     def _reorder(self, order: NDArray[np.intp]) -> None:
         self.mantissa = np.take_along_axis(self.mantissa, order, axis=-1)
@@ -223,8 +221,8 @@ class March:
         if self.T is not None:
             assert triangle.upper is not None
             for member in np.ndindex(*self._chain.batch):
-                pair = (self.mantissa[member], self.exponent[member])
-                self.flops += couple(self.T[member], triangle.upper[member], triangle.spread[member], *pair)
+                parts = (triangle.diagonal[member], triangle.spread[member], triangle.upper[member])
+                self.flops += couple(self.T[member], parts, self.mantissa[member], self.exponent[member])
         self.mantissa, carry = wide.split(self.mantissa * triangle.diagonal)
         self.exponent = self.exponent + carry
 
@@ -236,30 +234,41 @@ class March:
         self.factorizations += count
         self.restart(frame)
         self.steps += 1
-        self._spend(self._rounding, 1)
+        self._spend(self._rounding, 1, np.zeros(0))
 
 
-def couple(T: Array, upper: Array, spread: Array, mantissa: Array, exponent: Integers) -> float:
-    """T ← (U_ij μ_j / (u_ii μ_i)) T in place, U upper triangular, given as its transpose; the flops it took.
+def couple(T: Array, triangle: tuple[Array, Array, Array], mantissa: Array, exponent: Integers) -> float:
+    """T ← (U_ij μ_j / (u_ii μ_i)) T in place, triangle = (u_jj, spread, Uᵀ); the flops it took.
 
-    Couplings between magnitudes so far apart that they are lost in rounding are left out, and where few are left
-    they are added row by row.
+    A coupling between magnitudes so far apart that it does not matter is left out.
     """
+    diagonal, spread, upper = triangle
     least = exponent + NEGLIGIBLE - np.log2(spread)
     below = np.maximum.accumulate(exponent[::-1])[::-1]
     beyond = np.searchsorted(-below, -least, side="right")
     rows = np.flatnonzero(beyond > np.arange(1, len(T) + 1))
-    diagonal = np.diagonal(upper)
     if not len(rows):
         return 0.0
-    if len(rows) > FEW * len(T):
-        ratio = np.tril(upper, -1).T * mantissa
-        C = wide.scale(ratio, np.minimum(exponent - exponent[:, None], 1000)) / (diagonal * mantissa)[:, None]
-        np.fill_diagonal(C, 1.0)
-        T[...] = C @ T
-        return float(2 * len(T) ** 2 * T.shape[1])
-    for i in rows:
-        span = slice(i + 1, beyond[i])
-        factors = wide.scale(upper[span, i] * mantissa[span], np.minimum(exponent[span] - exponent[i], 1000))
-        T[i] += (factors / (diagonal[i] * mantissa[i])) @ T[span]
-    return float(2 * np.sum(beyond[rows] - rows) * T.shape[1])
+    lowest = np.minimum.accumulate(exponent)[beyond[rows] - 1]
+    mask, flops, place = _strictly_lower(len(T)), 0, 0
+    while place < len(rows):
+        first = int(rows[place])
+        together = place + max(1, int(np.searchsorted(-lowest[place:], DOUBLES - exponent[first], side="right")))
+        chosen = slice(first, int(rows[together - 1]) + 1)
+        reached = slice(first, int(beyond[rows[place:together]].max()))
+        magnitude = mantissa[reached] * np.exp2(
+            np.maximum(exponent[reached] - exponent[first], -DOUBLES) + DOUBLES / 2
+        )
+        C = upper[reached, chosen] * mask[reached, chosen]
+        C *= magnitude[:, None]
+        C *= 1.0 / (diagonal[chosen] * magnitude[: C.shape[1]])
+        T[chosen] += C.T @ T[reached]
+        flops += 2 * C.size * T.shape[1]
+        place = together
+    return float(flops)
+
+
+@lru_cache(maxsize=8)
+def _strictly_lower(size: int) -> Array:
+    """Ones below the diagonal."""
+    return np.tril(np.ones((size, size)), -1)

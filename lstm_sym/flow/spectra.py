@@ -22,7 +22,7 @@ from lstm_sym.flow.trajectories import a_run
 from lstm_sym.flow.windows import Window
 
 #: The rounding error allowed in a log singular value by default, in nats over the whole horizon.
-ACCURACY = 1e-8
+ACCURACY = 1e-7
 #: States up to this size are factored at every step, which costs them little: no rounding is granted.
 SMALL, SMALL_ACCURACY = 64, 0.0
 
@@ -47,7 +47,7 @@ def singular_spectrum(
     k: only the k largest.
     anchor: "end", or "start" for d of_k / d wrt_0 at the steps k in ``horizons``, as for gradient_norms.
     accuracy: the rounding error allowed in a value, in nats over the deepest horizon.  It decides how often the
-    product is factored anew, at every step if need be.  By default 1e-8, but at every step for S ≤ 64.
+    product is factored anew, at every step if need be.  By default 1e-7, but at every step for S ≤ 64.
     progress: called with (steps done, the deepest horizon) after every stretch of steps.
 
     What the certificate shows and what it cannot: "Limits" in docs/conventions.md.

@@ -62,6 +62,7 @@ class Window:
         self.chain, self.start, self.stop = chain, start, stop
         self._width = width
         self._dense: tuple[int, Array] | None = None
+        self._flops: dict[int, float] = {}
         self._applied: tuple[int, list[list[Scaled]]] | None = None
 
     def __len__(self) -> int:
@@ -90,6 +91,12 @@ class Window:
     def effects(self) -> Array | None:
         """E_wrt before each step, in order of time; None for plain selection."""
         return self.chain.effects(self.start, self.stop)
+
+    def flops(self, k: int) -> float:
+        """Floating-point operations of one step on k rows, over the whole batch."""
+        if k not in self._flops:
+            self._flops[k] = self.tangents.flops(k)
+        return self._flops[k]
 
     def act(self, place: int, rows: Array, out: Array | None = None) -> Array:
         """The factor applied to each of the ``rows`` (..., k, size)."""

@@ -169,44 +169,46 @@ class Folded(_Numbers):
         self, cell: Cell, form: Form, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]
     ) -> None:
         super().__init__(cell, form, parameters, values, batch)
-        self._directs: list[tuple[slice, slice, Any]] = []
+        self._directs: list[_Directs] = []
         self._stacks: list[_Stack] = []
         for column in cell.states:
-            rows = [(r, sums["old", column]) for r, sums in form.sums.items() if ("old", column) in sums]
-            for row, found in rows:
-                if found.diagonal != 0:
-                    self._directs.append((self.slices[row], self.slices[column], self.diagonal(found.diagonal)))
-            parts = [(self.slices[row], found.branches) for row, found in rows if found.branches]
+            sums = {row: form.sums[row]["old", column] for row in cell.states if ("old", column) in form.sums[row]}
+            diagonals = {row: found.diagonal for row, found in sums.items() if found.diagonal != 0}
+            self._directs += _directs(self, self.slices[column], diagonals)
+            parts = [(self.slices[row], found.branches) for row, found in sums.items() if found.branches]
             if parts:
                 self._stacks.append(_Stack(self, self.slices[column], parts))
+        written = [stack.column for stack in self._stacks]
+        self._unwritten = [place for place in self.slices.values() if place not in written]
 
     def push(self, t: int, rows: Array, out: Array | None = None) -> Array:
         """J_t v for each of the ``rows`` (..., k, S)."""
         out = self.empty(rows) if out is None else out
-        for place, stack in enumerate(self._stacks):
-            product = None if place or not stack.covers else out
-            image = np.matmul(rows[..., stack.column], np.swapaxes(stack.at(t), -1, -2), out=product)
-            if product is None:
-                if place == 0:
+        begun = False
+        for stack in self._stacks:
+            matrix = stack.at(t).swapaxes(-1, -2)
+            if stack.covers and not begun:
+                np.matmul(rows[..., stack.column], matrix, out=out)
+            else:
+                if not begun:
                     out[...] = 0.0
-                stack.scatter(image, out)
-        if not self._stacks:
+                stack.scatter(rows[..., stack.column] @ matrix, out)
+            begun = True
+        if not begun:
             out[...] = 0.0
-        for row, column, numbers in self._directs:
-            out[..., row] += rows[..., column] * _at(numbers, t)
+        for directs in self._directs:
+            directs.push(t, rows, out)
         return out
 
     def pull(self, t: int, rows: Array, out: Array | None = None) -> Array:
         """J_tᵀ u for each of the ``rows`` (..., k, S)."""
         out = self.empty(rows) if out is None else out
-        written = [stack.column for stack in self._stacks]
         for stack in self._stacks:
             np.matmul(stack.gather(rows), stack.at(t), out=out[..., stack.column])
-        for state in self.slices.values():
-            if state not in written:
-                out[..., state] = 0.0
-        for row, column, numbers in self._directs:
-            out[..., column] += rows[..., row] * _at(numbers, t)
+        for place in self._unwritten:
+            out[..., place] = 0.0
+        for directs in self._directs:
+            directs.pull(t, rows, out)
         return out
 
     def flops(self, k: int) -> float:
@@ -216,18 +218,59 @@ class Folded(_Numbers):
         return float(math.prod(self.batch[1:]) * (2 * k * entries + 2 * folds))
 
 
+class _Directs:
+    """Diagonals from one entering state to new states that follow one another, all multiplied at once."""
+
+    def __init__(self, owner: Folded, column: slice, rows: slice, diagonals: Sequence[sp.Expr]) -> None:
+        self._column, self._rows, count = column, rows, len(diagonals)
+        size = column.stop - column.start
+        numbers = [np.broadcast_to(owner.diagonal(d), (*owner.batch, 1, size)) for d in diagonals]
+        self._numbers = np.stack(numbers, axis=-2).astype(owner.dtype, copy=False)
+        self._shape, self._work = (count, size), np.empty(0, owner.dtype)
+
+    def _room(self, rows: Array) -> Array:
+        """Work space (..., k, count, n)."""
+        shape = (*np.broadcast_shapes(self._numbers.shape[1:-3], rows.shape[:-2]), rows.shape[-2], *self._shape)
+        dtype = np.result_type(self._numbers, rows)
+        if self._work.shape != shape or self._work.dtype != dtype:
+            self._work = np.empty(shape, dtype)
+        return self._work
+
+    def push(self, t: int, rows: Array, out: Array) -> None:
+        """out += diag v."""
+        work = np.multiply(rows[..., None, self._column], self._numbers[t], out=self._room(rows))
+        out[..., self._rows] += work.reshape(*work.shape[:-2], -1)
+
+    def pull(self, t: int, rows: Array, out: Array) -> None:
+        """out += diag u, for each of the diagonals."""
+        part = rows[..., self._rows]
+        work = np.multiply(part.reshape(*part.shape[:-1], *self._shape), self._numbers[t], out=self._room(rows))
+        target = out[..., self._column]
+        for place in range(self._shape[0]):
+            target += work[..., place, :]
+
+
+def _directs(owner: Folded, column: slice, diagonals: Mapping[str, sp.Expr]) -> list[_Directs]:
+    """As few as there are runs of neighbouring states."""
+    runs: list[tuple[slice, list[sp.Expr]]] = []
+    for row, diagonal in diagonals.items():
+        place = owner.slices[row]
+        if runs and runs[-1][0].stop == place.start:
+            runs[-1] = (slice(runs[-1][0].start, place.stop), [*runs[-1][1], diagonal])
+        else:
+            runs.append((place, [diagonal]))
+    return [_Directs(owner, column, place, found) for place, found in runs]
+
+
 class _Stack:
     """Σ diag(d) W for every new state that one entering state reaches, on top of each other."""
 
     def __init__(self, owner: Folded, column: slice, parts: Sequence[tuple[slice, Sequence[Branch]]]) -> None:
         self.column = column
-        self._owner, self._rows = owner, [row for row, _ in parts]
-        order = sorted(range(len(parts)), key=lambda place: parts[place][0].start)
-        self._rows = [parts[place][0] for place in order]
+        self._batch, self._dtype, self._rows = owner.batch, owner.dtype, [row for row, _ in parts]
         self._parts = []
         width = column.stop - column.start
-        for place in order:
-            row, branches = parts[place]
+        for row, branches in parts:
             weights = np.stack([owner.matrix(branch.weight) for branch in branches], axis=1)
             self._parts.append((weights, [owner.diagonal(branch.diagonal) for branch in branches], row))
         heights = [row.stop - row.start for row in self._rows]
@@ -235,32 +278,30 @@ class _Stack:
         self.covers = self._edges[-1] == owner.size
         self.entries = width * self._edges[-1]
         self.fold_entries = sum(weights.size for weights, _, _ in self._parts)
-        self._first, self._matrices = -1, np.empty(0)
+        self._first, self._matrices = -1, np.empty((0, 0))
+        self._views: list[Array] = []
 
     def at(self, t: int) -> Array:
         """The matrix of step t, (..., Σ rows, n)."""
         first = t - t % BLOCK
         if first != self._first:
             self._fold(first)
-        return np.moveaxis(self._matrices[:, t - first], 0, -2) if self._batched else self._matrices[:, t - first]
-
-    @property
-    def _batched(self) -> bool:
-        return len(self._owner.batch) > 1
+            self._views = [np.moveaxis(self._matrices[:, place], 0, -2) for place in range(self._matrices.shape[1])]
+        return self._views[t - first]
 
     def _fold(self, first: int) -> None:
         """The matrices of a block of steps, one small product per row: (Σ rows, steps, ..., n)."""
-        batch = self._owner.batch
+        batch = self._batch
         steps = min(BLOCK, batch[0] - first)
         inner = (steps, *batch[1:])
         width = self.column.stop - self.column.start
         shape = (self._edges[-1], math.prod(inner), width)
         if self._matrices.shape != (self._edges[-1], *inner, width):
-            self._matrices = np.empty((self._edges[-1], *inner, width), self._owner.dtype)
+            self._matrices = np.empty((self._edges[-1], *inner, width), self._dtype)
         flat = self._matrices.reshape(shape)
         for (weights, diagonals, row), start, stop in zip(self._parts, self._edges, self._edges[1:], strict=False):
             height = row.stop - row.start
-            factors = np.empty((height, shape[1], len(diagonals)), self._owner.dtype)
+            factors = np.empty((height, shape[1], len(diagonals)), self._dtype)
             for place, numbers in enumerate(diagonals):
                 if np.ndim(numbers):
                     factors[..., place] = numbers[first : first + steps].reshape(-1, height).T
