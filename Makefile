@@ -1,14 +1,16 @@
 # make figures   the figures, into figures/
 # make test      the whole test suite
 # make lint      ruff and mypy
+# make benchmark times beside JAX and PyTorch, in an environment of their own, .venv-benchmark (a large download)
 # Each creates .venv and installs what it needs; only Python 3.11 or newer and make are expected.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+BENCHMARK := .venv-benchmark
 export MPLBACKEND := Agg
 
-.PHONY: figures test lint clean
+.PHONY: figures test lint benchmark clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -26,5 +28,13 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+$(BENCHMARK)/.installed: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCHMARK)
+	$(BENCHMARK)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/requirements.txt
+	touch $@
+
+benchmark: $(BENCHMARK)/.installed
+	$(BENCHMARK)/bin/python -m benchmarks
+
 clean:
-	rm -rf .venv figures build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(BENCHMARK) figures build *.egg-info .pytest_cache .mypy_cache .ruff_cache
