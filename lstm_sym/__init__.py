@@ -20,7 +20,10 @@ _HOMES = {
     "lstm_sym.cell": ("Cell", "CellError"),
     "lstm_sym.typeset": ("latex", "sheet"),
     "lstm_sym.kernels": ("Kernel",),
-    "lstm_sym.flow": ("Trajectory", "run", "gradient_norms", "singular_spectrum", "lyapunov_spectrum"),
+    "lstm_sym.flow": (
+        *("Trajectory", "run", "gradient_norms", "singular_spectrum", "singular_vectors"),
+        *("lyapunov_spectrum", "covariant_vectors"),
+    ),
     "lstm_sym.comparison": ("compare",),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
 }
@@ -34,6 +37,7 @@ __all__ = [
     "Trajectory",
     "VerificationError",
     "compare",
+    "covariant_vectors",
     "gradient_norms",
     "horizon_product",
     "jacobian",
@@ -43,6 +47,7 @@ __all__ = [
     "run",
     "sheet",
     "singular_spectrum",
+    "singular_vectors",
     "verify",
 ]
 
@@ -51,7 +56,15 @@ if TYPE_CHECKING:
     from lstm_sym.cell import Cell, CellError
     from lstm_sym.cells import LSTM, RNN
     from lstm_sym.comparison import compare
-    from lstm_sym.flow import Trajectory, gradient_norms, lyapunov_spectrum, run, singular_spectrum
+    from lstm_sym.flow import (
+        Trajectory,
+        covariant_vectors,
+        gradient_norms,
+        lyapunov_spectrum,
+        run,
+        singular_spectrum,
+        singular_vectors,
+    )
     from lstm_sym.kernels import Kernel
     from lstm_sym.typeset import latex, sheet
 

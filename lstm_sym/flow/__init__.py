@@ -8,6 +8,7 @@ Finite-horizon singular values and Lyapunov exponents are different quantities: 
 first bound those of the second from above (Horn), and at a finite horizon they may differ by several nats.
 """
 
+from lstm_sym.flow.covariant import CovariantVectors, covariant_vectors
 from lstm_sym.flow.exponents import lyapunov_spectrum
 from lstm_sym.flow.norms import gradient_norms
 from lstm_sym.flow.results import Certificate, Spectrum
@@ -16,16 +17,21 @@ from lstm_sym.flow.states import StateNotFiniteError
 from lstm_sym.flow.streams import Stream
 from lstm_sym.flow.system import System
 from lstm_sym.flow.trajectories import Trajectory, run
+from lstm_sym.flow.vectors import SingularVectors, singular_vectors
 
 __all__ = [
     "Certificate",
+    "CovariantVectors",
+    "SingularVectors",
     "Spectrum",
     "StateNotFiniteError",
     "Stream",
     "System",
     "Trajectory",
+    "covariant_vectors",
     "gradient_norms",
     "lyapunov_spectrum",
     "run",
     "singular_spectrum",
+    "singular_vectors",
 ]
