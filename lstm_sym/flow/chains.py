@@ -28,6 +28,10 @@ ANCHORS = ("end", "start")
 
 #: Bytes of coefficients, or of Jacobians, held at a time.
 CHUNK = 16 * 2**20
+#: States up to which one product with the Jacobian costs less than several smaller ones.
+SMALL = 64
+#: How much less of Jacobians, which are best used while they are in cache.
+DENSER = 4
 #: Numbers per unit of state that a system's tangents hold for each step, roughly.
 HELD = 24
 
@@ -83,9 +87,14 @@ class Chain:
 
     def _held(self) -> int:
         """Numbers held for each step and member of the batch."""
-        if self.complete and hasattr(self.trajectory.system, "tangents"):
+        if self.tangential:
             return HELD * self.trajectory.size
-        return (self.trajectory.size if self.units is None else self.size) ** 2
+        return DENSER * (self.trajectory.size if self.units is None else self.size) ** 2
+
+    @property
+    def tangential(self) -> bool:
+        """Whether the system's own tangent action is used, and not its Jacobians."""
+        return self.complete and self.size > SMALL and hasattr(self.trajectory.system, "tangents")
 
     def jacobians(self, start: int, stop: int) -> Array:
         """The factors of the steps start … stop − 1: (stop − start, ..., size, size)."""

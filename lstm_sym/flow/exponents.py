@@ -14,7 +14,7 @@ from lstm_sym.flow.chains import Chain, chain
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.interruption import Interruption
 from lstm_sym.flow.march import Budget, March
-from lstm_sym.flow.results import Certificate, Spectrum
+from lstm_sym.flow.results import Spectrum
 from lstm_sym.flow.states import StateNotFiniteError
 from lstm_sym.flow.system import Array, Progress
 from lstm_sym.flow.trajectories import a_run
@@ -103,7 +103,7 @@ class _Growth:
         self._chain, self._march, self._transient, self._count = chain, march, transient, count
         self._determinants = Determinants(chain)
         self._determinants.counting = transient == 0
-        self._done = 0
+        self._started, self._done = time.perf_counter(), 0
         self._marks = [(0, np.zeros((*chain.batch, count)))]
         run = chain.trajectory
         steps = 0 if run.once else len(run) - transient
@@ -116,7 +116,6 @@ class _Growth:
 
     def spectrum(self, accuracy: float, progress: Progress | None) -> Spectrum:
         """March to the end, or until interrupted."""
-        started = time.perf_counter()
         try:
             with Interruption() as interruption:
                 for start, stop in self._chain.windows():
@@ -130,11 +129,11 @@ class _Growth:
                         break
         except StateNotFiniteError as error:
             if self._counted > 0:
-                error.partial = self._result(accuracy, time.perf_counter() - started)
+                error.partial = self._result(accuracy)
             raise
         if self._counted < 1:
             raise ValueError(f"transient = {self._transient}: the run has only {self._done} steps.")
-        return self._result(accuracy, time.perf_counter() - started)
+        return self._result(accuracy)
 
     def _window(self, window: Window) -> None:
         """All steps of a window, with stops at the end of the transient and of blocks."""
@@ -159,37 +158,26 @@ class _Growth:
 
     def _mark(self) -> None:
         """The end of a block; where there are too many of them, every two become one."""
-        self._marks.append((self._counted, self._logs()))
+        self._marks.append((self._counted, self._logs(rough=True)))
         if len(self._marks) > 2 * BLOCKS:
             self._marks = self._marks[::2]
             self._stride *= 2
 
-    def _logs(self) -> Array:
-        """Log growth (..., k) since the transient, −inf for what was lost."""
-        R = np.linalg.qr(np.swapaxes(self._march.rows, -1, -2), mode="r")
-        diagonal = np.abs(np.diagonal(R, axis1=-2, axis2=-1))
+    def _logs(self, rough: bool = False) -> Array:
+        """Log growth (..., k) since the transient, −inf for what was lost; rough: good enough for statistics."""
+        diagonal = _diagonal(self._march.rows, rough)
         grown = wide.logs(self._march.mantissa * diagonal, self._march.exponent)
         out = np.full((*grown.shape[:-1], self._count), -np.inf)
         out[..., : grown.shape[-1]] = grown
         return out
 
-    def _result(self, accuracy: float, seconds: float) -> Spectrum:
+    def _result(self, accuracy: float) -> Spectrum:
         steps, march = self._counted, self._march
         logs = self._logs()
         order = np.argsort(-logs, axis=-1, kind="stable")
         if self._count == self._chain.size:
             self._determinants.compare(logs)
-        certificate = Certificate(
-            self._determinants.gap,
-            self._determinants.at,
-            self._determinants.closed_form and self._determinants.gap is not None,
-            march.factorizations,
-            self._done,
-            march.worst_error / steps,
-            accuracy,
-            seconds,
-            march.flops,
-        )
+        certificate = march.certificate(self._determinants, accuracy, self._started, per=steps)
         exponents = np.take_along_axis(logs, order, axis=-1) / steps
         return Spectrum(exponents, "nats per step", certificate, self._blocks(order))
 
@@ -203,6 +191,19 @@ class _Growth:
                 growth = np.where(np.isneginf(after), -np.inf, after - before) / (end - begin)
             found.append(np.take_along_axis(growth, order, axis=-1))
         return np.stack(found)
+
+
+def _diagonal(rows: Array, rough: bool) -> Array:
+    """|r_jj| of the QR factorisation of the frame; ``rough``: by Cholesky, which is quicker."""
+    columns = np.swapaxes(rows, -1, -2).astype(np.float64, copy=False)
+    if rough:
+        try:
+            factor = np.linalg.cholesky(np.swapaxes(columns, -1, -2) @ columns)
+            return np.asarray(np.diagonal(factor, axis1=-2, axis2=-1))
+        except np.linalg.LinAlgError:
+            pass
+    R = np.linalg.qr(columns, mode="r")
+    return np.asarray(np.abs(np.diagonal(R, axis1=-2, axis2=-1)))
 
 
 def _precision(dtype: Any) -> np.dtype[Any]:

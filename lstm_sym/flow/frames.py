@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_sym.flow import wide
+from lstm_sym.flow.householder import Reflector, lengths, orthogonal, reflect
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.wide import Integers
 
@@ -203,24 +204,14 @@ def _factored(
 def _pivoted(A: Array, mantissa: Array, exponent: Integers) -> tuple[Array, Array, NDArray[np.intp]]:
     """Householder QR of (S, r): the column of greatest remaining μ-weighted size next, its largest entry on top."""
     R, order = A.copy(), np.arange(A.shape[1])
-    reflectors: list[tuple[int, Array]] = []
+    reflectors: list[Reflector] = []
     for i in range(A.shape[1]):
-        remaining = np.sqrt(np.sum(R[i:, i:] ** 2, axis=0))
-        j = i + int(np.argmax(wide.log2(remaining * mantissa[order[i:]], exponent[order[i:]])))
+        j = i + int(np.argmax(wide.log2(lengths(R[i:, i:]) * mantissa[order[i:]], exponent[order[i:]])))
         order[[i, j]], R[:, [i, j]] = order[[j, i]], R[:, [j, i]]
         top = i + int(np.argmax(np.abs(R[i:, i])))
         R[[i, top]] = R[[top, i]]
-        v = R[i:, i].copy()
-        v[0] += np.copysign(np.linalg.norm(v), v[0])
-        v /= max(float(np.linalg.norm(v)), np.finfo(np.float64).tiny)
-        R[i:, i:] -= np.outer(2.0 * v, v @ R[i:, i:])
-        R[i + 1 :, i] = 0.0
-        reflectors.append((top, v))
-    Q = np.eye(*A.shape)
-    for i, (top, v) in reversed(list(enumerate(reflectors))):
-        Q[i:] -= np.outer(2.0 * v, v @ Q[i:])
-        Q[[i, top]] = Q[[top, i]]
-    return Q, R[: A.shape[1]], order
+        reflectors.append((top, reflect(R, i)))
+    return orthogonal(reflectors, *A.shape), R[: A.shape[1]], order
 
 
 def coupling(R: Array, diagonal: Array, mantissa: Array, exponent: Integers, places: NDArray[np.intp]) -> Array:

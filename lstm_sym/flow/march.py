@@ -14,6 +14,7 @@ resolves, singular and saturated ones, are left to the graded factorisation of `
 from __future__ import annotations
 
 import math
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -24,21 +25,22 @@ from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, advanced
+from lstm_sym.flow.results import Certificate
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.triangles import Triangle, Triangles
 from lstm_sym.flow.wide import Integers
 from lstm_sym.flow.windows import Window
 
 #: How much of what is known of the rate at which a frame degrades is replaced at every factorisation.
-MEMORY = 0.25
+MEMORY = 0.1
 #: Steps between factorisations, at most: beyond, one costs next to nothing beside the steps.
 LONGEST = 64
 #: What rounding does to a u_jj, in units of ε max|F|: so much that the estimates are about the largest errors seen.
 ROUNDING = 64.0
-#: The most that one factorisation may take of all that is granted.
+#: The most that a factorisation after several steps may take of all that is granted.
 LARGEST_SHARE = 0.2
 #: The relative error from which on a single step is left to the graded factorisation.
-HARD = 2e-10
+HARD = 1e-9
 #: A coupling below 2^−50 of what it is added to does not matter.
 NEGLIGIBLE = -50
 #: Binary orders that the magnitudes of vectors coupled in one matrix product may span.
@@ -61,7 +63,7 @@ class Budget:
 
     def allowed(self, steps: int) -> float:
         """The error that a factorisation after ``steps`` steps may have."""
-        return min(math.sqrt(self._kept + self._grant * steps), self._largest)
+        return min(math.sqrt(self._kept + self._grant * steps), self._largest if steps > 1 else math.inf)
 
     def spend(self, error: float, steps: int, repeated: bool) -> None:
         """Account for a factorisation after ``steps`` steps."""
@@ -106,10 +108,21 @@ class March:
         """The product so far; its Q is not orthonormal."""
         return Frame(np.swapaxes(self.rows, -1, -2).astype(np.float64), self.mantissa, self.exponent, self.T)
 
-    @property
-    def worst_error(self) -> float:
-        """The largest relative rounding error of a μ, estimated from all factorisations so far."""
-        return math.sqrt(self._budget.spent)
+    def certificate(
+        self, determinants: Determinants, accuracy: float, started: float, work: int = 0, per: int = 1
+    ) -> Certificate:
+        """The certificate of the spectrum whose logs were divided by ``per``; ``work`` more factorisations."""
+        return Certificate(
+            determinants.gap,
+            determinants.at,
+            determinants.closed_form and determinants.gap is not None,
+            self.factorizations + work,
+            self.steps,
+            max(math.sqrt(self._budget.spent), determinants.gap or 0.0) / per,
+            accuracy,
+            time.perf_counter() - started,
+            self.flops,
+        )
 
     def reset(self, Q: Array) -> None:
         """Go on from the vectors Q (..., S, r) at length one, nothing counted yet; those lost stay so."""

@@ -136,17 +136,7 @@ def spectra(
             progress(done, deepest)
     if done < deepest:
         raise ValueError(f"horizons has {deepest}: the run has only {done} steps.")
-    certificate = Certificate(
-        determinants.gap,
-        determinants.at,
-        determinants.closed_form and determinants.gap is not None,
-        march.factorizations + work,
-        deepest,
-        march.worst_error,
-        accuracy,
-        time.perf_counter() - started,
-        march.flops,
-    )
+    certificate = march.certificate(determinants, accuracy, started, work)
     return np.stack([found[lag] for lag in lags]), certificate
 
 
@@ -154,7 +144,7 @@ def _finished(question: Chain, frame: Frame, effect: Array | None) -> tuple[Arra
     """Log singular values (..., r) of the chain at this lag, and the factorisations made."""
     begin, finish = question.ends
     every = len(finish) == question.size and effect is None
-    rank = min(len(begin), len(finish))
+    rank = min(len(begin), len(finish) if effect is None else effect.shape[-1])
     out, work = np.full((*question.batch, rank), -np.inf), 0
     frame = orthonormal(frame)
     for place in np.ndindex(*question.batch):

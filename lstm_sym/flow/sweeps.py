@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lstm_sym.flow import wide
 from lstm_sym.flow.frames import EPS, coupling, tolerance
+from lstm_sym.flow.householder import Reflector, lengths, orthogonal, reflect
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.wide import Integers
 
@@ -25,9 +26,6 @@ from lstm_sym.flow.wide import Integers
 RANGE = 850
 #: Sweeps made before the groups are looked at, and at most.
 FEWEST, MOST = 2, 200
-
-#: A Householder reflection: the rows i and ``top`` that changed places before it, and its unit vector.
-Reflector = tuple[int, Array]
 
 
 class Sides:
@@ -104,7 +102,7 @@ def pivoted(
     for i in range(min(R.shape)):
         gone = np.all(np.abs(R[i:, i:]) <= floor[i:, order[i:]], axis=0)
         R[i:, i:][:, gone] = 0.0
-        remaining = _lengths(R[i:, i:])
+        remaining = lengths(R[i:, i:])
         size = wide.log2(remaining * mantissa[order[i:]], exponent[order[i:]])
         j = i + int(np.argmax(size))
         if size[j - i] == -np.inf:
@@ -113,36 +111,16 @@ def pivoted(
         R[:, [i, j]] = R[:, [j, i]]
         top = i + int(np.argmax(np.abs(R[i:, i])))
         R[[i, top]], floor[[i, top]] = R[[top, i]], floor[[top, i]]
-        v = _reflect(R, i)
+        v = reflect(R, i)
         if reflectors is not None:
             reflectors.append((top, v))
         rank = i + 1
     return R[:rank], mantissa[order], exponent[order], order
 
 
-def _lengths(columns: Array) -> Array:
-    """Euclidean lengths, also of columns whose squares underflow."""
-    largest = np.max(np.abs(columns), axis=0)
-    unit = np.divide(columns, largest, out=np.zeros_like(columns), where=largest > 0)
-    return np.asarray(largest * np.sqrt(np.sum(unit**2, axis=0)))
-
-
-def _reflect(R: Array, i: int) -> Array:
-    """Zero the entries of column i below row i, in place; returns the reflection's vector."""
-    v = R[i:, i] / np.max(np.abs(R[i:, i]))
-    v[0] += np.copysign(np.linalg.norm(v), v[0])
-    v /= np.linalg.norm(v)
-    R[i:, i:] -= np.outer(2 * v, v @ R[i:, i:])
-    R[i + 1 :, i] = 0.0
-    return np.asarray(v)
-
-
 def _orthogonal(reflectors: list[Reflector], size: int, R: Array) -> Array:
     """Q (size, p) of these reflections, its signs such that the diagonal of R (p, r) is positive."""
-    Q = np.eye(size, len(R))
-    for i, (top, v) in reversed(list(enumerate(reflectors))):
-        Q[i:] -= np.outer(2 * v, v @ Q[i:])
-        Q[[i, top]] = Q[[top, i]]
+    Q = orthogonal(reflectors, size, len(R))
     return np.asarray(np.where(np.diagonal(R) < 0, -Q, Q))
 
 

@@ -34,7 +34,7 @@ class Triangles:
 
         self._batch, (k, size) = shape[:-2], shape[-2:]
         self._mask = np.triu(np.ones((k, size), dtype), 1)
-        self._every = np.arange(k)
+        self._diagonal = slice(0, k * (size + 1), size + 1)
         self._upper = np.empty((*self._batch, k, k), dtype) if keep_upper else None
         self._least, self._most = RANGE[np.dtype(dtype)]
         letter = "s" if np.dtype(dtype) == np.float32 else "d"
@@ -49,7 +49,8 @@ class Triangles:
         """
         shape = rows.shape[:-1]
         diagonal, top = np.empty(shape), np.empty((*shape[:-1], 1))
-        for place in np.ndindex(*self._batch):
+        members = np.ndindex(*self._batch) if self._batch else ((),)
+        for place in members:
             found = self._one(rows[place], diagonal[place], None if self._upper is None else self._upper[place])
             if found is None:
                 return None
@@ -58,17 +59,18 @@ class Triangles:
 
     def _one(self, rows: Array, diagonal: Array, upper: Array | None) -> float | None:
         """One frame; its largest entry before, or None."""
-        flat = rows.ravel()
+        flat = rows.reshape(-1)
         top = abs(float(flat[self._iamax(flat)]))
         if not self._least < top < self._most:
             return None
         _, pivots, failed = self._getrf(rows.T, overwrite_a=1)
-        diagonal[...] = rows.diagonal()
-        if failed or not np.isfinite(diagonal).all():
+        if failed:
             return None
+        entries = flat[self._diagonal]
+        diagonal[...] = entries
         if upper is not None:
             upper[...] = rows[:, : len(rows)]
         np.multiply(rows, self._mask, out=rows)
-        rows[self._every, self._every] = 1.0
+        entries[...] = 1.0
         self._laswp(rows.T, pivots, inc=-1, overwrite_a=1)
         return top

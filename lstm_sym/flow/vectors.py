@@ -131,17 +131,7 @@ class _Answer:
         march, determinants, effect = _marched(narrow, horizon, accuracy, progress)
         logs, sides, count = self._swept(narrow, orthonormal(march.frame), effect)
         determinants.compare(logs)
-        certificate = Certificate(
-            determinants.gap,
-            determinants.at,
-            determinants.closed_form and determinants.gap is not None,
-            march.factorizations + count,
-            horizon,
-            march.worst_error,
-            accuracy,
-            time.perf_counter() - started,
-            march.flops,
-        )
+        certificate = march.certificate(determinants, accuracy, started, count)
         return self._result(logs, sides, certificate)
 
     def _result(self, logs: Array, sides: list[Array], certificate: Certificate) -> SingularVectors:

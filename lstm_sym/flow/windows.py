@@ -78,12 +78,12 @@ class Window:
 
     @cached_property
     def tangents(self) -> Tangents:
-        """The system's own tangent action where it has one, else its Jacobians."""
+        """The system's own tangent action where it has one, but for small states, else its Jacobians."""
         run = self.chain.trajectory
-        make: Any = getattr(run.system, "tangents", None)
-        if make is None or not self.chain.complete:
+        if not self.chain.tangential:
             return Dense(self.chain.jacobians(self.start, self.stop))
         inputs, before = run.inputs[self.start : self.stop], run.before(self.start, self.stop)
+        make: Any = run.system.tangents  # type: ignore[attr-defined]
         made: Tangents = make(run.parameters, inputs, before, self._width)
         return made
 

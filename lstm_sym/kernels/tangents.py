@@ -31,7 +31,7 @@ from lstm_sym.kernels.parameters import Parameters
 #: Vectors in a frame from which on many trajectories are worth folding for one by one.
 WIDE = 32
 #: Steps that are folded together: enough to read the weights once for many, few enough to stay in cache.
-BLOCK = 16
+BLOCK = 8
 
 Place = tuple[str, str]
 
@@ -278,36 +278,30 @@ class _Stack:
         self.covers = self._edges[-1] == owner.size
         self.entries = width * self._edges[-1]
         self.fold_entries = sum(weights.size for weights, _, _ in self._parts)
-        self._first, self._matrices = -1, np.empty((0, 0))
-        self._views: list[Array] = []
+        self._first, self._matrices = -1, np.empty(0)
 
     def at(self, t: int) -> Array:
         """The matrix of step t, (..., Σ rows, n)."""
         first = t - t % BLOCK
         if first != self._first:
             self._fold(first)
-            self._views = [np.moveaxis(self._matrices[:, place], 0, -2) for place in range(self._matrices.shape[1])]
-        return self._views[t - first]
+        return np.asarray(self._matrices[t - first])
 
     def _fold(self, first: int) -> None:
-        """The matrices of a block of steps, one small product per row: (Σ rows, steps, ..., n)."""
-        batch = self._batch
-        steps = min(BLOCK, batch[0] - first)
-        inner = (steps, *batch[1:])
-        width = self.column.stop - self.column.start
-        shape = (self._edges[-1], math.prod(inner), width)
-        if self._matrices.shape != (self._edges[-1], *inner, width):
-            self._matrices = np.empty((self._edges[-1], *inner, width), self._dtype)
-        flat = self._matrices.reshape(shape)
+        """The matrices of a block of steps, (steps, ..., Σ rows, n), by one small product per row."""
+        inner = (min(BLOCK, self._batch[0] - first), *self._batch[1:])
+        width, height = self.column.stop - self.column.start, self._edges[-1]
+        if self._matrices.shape[: len(inner)] != inner:
+            self._matrices = np.empty((*inner, height, width), self._dtype)
+        rowwise = self._matrices.reshape(-1, height, width).transpose(1, 0, 2)
         for (weights, diagonals, row), start, stop in zip(self._parts, self._edges, self._edges[1:], strict=False):
-            height = row.stop - row.start
-            factors = np.empty((height, shape[1], len(diagonals)), self._dtype)
+            factors = np.empty((row.stop - row.start, math.prod(inner), len(diagonals)), self._dtype)
             for place, numbers in enumerate(diagonals):
                 if np.ndim(numbers):
-                    factors[..., place] = numbers[first : first + steps].reshape(-1, height).T
+                    factors[..., place] = numbers[first : first + inner[0]].reshape(-1, len(factors)).T
                 else:
                     factors[..., place] = numbers
-            np.matmul(factors, weights, out=flat[start:stop])
+            np.matmul(factors, weights, out=rowwise[start:stop])
         self._first = first
 
     def scatter(self, image: Array, out: Array) -> None:
