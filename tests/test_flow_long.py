@@ -70,7 +70,7 @@ def test_analyses_of_a_recomputed_run_are_those_of_a_stored_one(anchor: str) -> 
 
 def test_large_runs_are_not_stored_and_memory_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lstm_sym.flow.trajectories.STORED", 100_000)
-    monkeypatch.setattr("lstm_sym.flow.chains.CHUNK", 2**19)
+    monkeypatch.setattr("lstm_sym.flow.chains.CHUNK", 2**21)
     p = KERNEL.bind(KERNEL.parameters(8, 1, rng=0))
     peaks = []
     for steps in (4_000, 16_000):

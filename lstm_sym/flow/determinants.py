@@ -17,39 +17,46 @@ class Determinants:
     makes that step's zero.  Steps taken while ``counting`` is off (a transient) leave only their zeros.
     """
 
-    def __init__(self, chain: Chain) -> None:
-        """Nothing summed yet."""
+    def __init__(self, chain: Chain, whole: bool = True) -> None:
+        """Nothing summed yet; ``whole``: whether all directions are followed, so that there is a sum to compare."""
         self._chain = chain
         self._total = np.zeros(chain.batch)
         self._gap = self._at = -1.0
         closed = getattr(chain.trajectory.system, "log_determinant", None)
         self.closed_form = closed is not None and chain.units is None
+        self._compared = whole and chain.whole
+        self._window: Window | None = None
         self._values: Array | None = None
-        self._singular: NDArray[np.bool_] = np.zeros(0, dtype=bool)
-        self._some = False
+        self._singular: NDArray[np.bool_] | None = None
         self.counting = True
 
     def open(self, window: Window) -> None:
-        """Evaluate the window's log-determinants, all at once."""
+        """Go on to this window; its log-determinants are evaluated, all at once, only where they are needed."""
+        self._window, self._values, self._singular = window, None, None
+        if self._compared:
+            self._values = self._evaluated(window)
+            singular = np.isneginf(self._values).reshape(len(window), -1).any(axis=-1)
+            self._singular = np.asarray(singular) if self.closed_form and singular.any() else None
+
+    def _evaluated(self, window: Window) -> Array:
+        """log|det| of each step, in order of time."""
+        start, stop = window.start, window.stop
         if self.closed_form:
-            self._values = log_determinants(self._chain.trajectory, window.start, window.stop)
-            assert self._values is not None
-            self._singular = np.asarray(np.isneginf(self._values).reshape(len(window), -1).any(axis=-1))
-        else:
-            if self._chain.whole:
-                self._values = np.asarray(np.linalg.slogdet(self._chain.jacobians(window.start, window.stop))[1])
-            self._singular = np.zeros(len(window), dtype=bool)
-        self._some = bool(self._singular.any())
+            values = log_determinants(self._chain.trajectory, start, stop)
+            assert values is not None
+            return values
+        return np.asarray(np.linalg.slogdet(self._chain.jacobians(start, stop))[1])
 
     def singular(self, window: Window, first: int, last: int) -> bool:
         """Whether the closed form calls one of the factors ``first`` … ``last`` − 1 singular."""
-        return self._some and bool(self._singular[window.times(first, last)].any())
+        return self._singular is not None and bool(self._singular[window.times(first, last)].any())
 
     def suspect(self, window: Window, place: int) -> NDArray[np.bool_]:
         """Where a factor may be singular: the closed form says so, or there is none."""
-        if not self.closed_form or self._values is None:
+        if not self.closed_form:
             return np.ones(self._chain.batch, dtype=bool)
-        return np.asarray(np.isneginf(self._values[window.time(place)]))
+        values = self._evaluated(window) if self._values is None else self._values
+        return np.asarray(np.isneginf(values[window.time(place)]))
 
     def add(self, window: Window, first: int, last: int, lost: NDArray[np.bool_] | None = None) -> None:
         """Count the factors ``first`` … ``last`` − 1; ``lost`` (...): where a direction was seen to be lost."""
@@ -65,7 +72,7 @@ class Determinants:
 
     def compare(self, logs: Array) -> None:
         """Compare the sum of ``logs`` (..., S) with the determinants so far."""
-        if not self._chain.whole or self._values is None:
+        if not self._compared:
             return
         sums = np.asarray(np.sum(logs, axis=-1))
         both = np.isneginf(sums) & np.isneginf(self._total)

@@ -101,7 +101,7 @@ class _Growth:
 
     def __init__(self, chain: Chain, march: March, transient: int, count: int) -> None:
         self._chain, self._march, self._transient, self._count = chain, march, transient, count
-        self._determinants = Determinants(chain)
+        self._determinants = Determinants(chain, whole=count == chain.size)
         self._determinants.counting = transient == 0
         self._started, self._done = time.perf_counter(), 0
         self._marks = [(0, np.zeros((*chain.batch, count)))]
@@ -175,8 +175,7 @@ class _Growth:
         steps, march = self._counted, self._march
         logs = self._logs()
         order = np.argsort(-logs, axis=-1, kind="stable")
-        if self._count == self._chain.size:
-            self._determinants.compare(logs)
+        self._determinants.compare(logs)
         certificate = march.certificate(self._determinants, accuracy, self._started, per=steps)
         exponents = np.take_along_axis(logs, order, axis=-1) / steps
         return Spectrum(exponents, "nats per step", certificate, self._blocks(order))

@@ -226,14 +226,14 @@ class _Directs:
         size = column.stop - column.start
         numbers = [np.broadcast_to(owner.diagonal(d), (*owner.batch, 1, size)) for d in diagonals]
         self._numbers = np.stack(numbers, axis=-2).astype(owner.dtype, copy=False)
-        self._shape, self._work = (count, size), np.empty(0, owner.dtype)
+        self._shape, self._work, self._for = (count, size), np.empty(0, owner.dtype), ((), np.dtype(owner.dtype))
 
     def _room(self, rows: Array) -> Array:
         """Work space (..., k, count, n)."""
-        shape = (*np.broadcast_shapes(self._numbers.shape[1:-3], rows.shape[:-2]), rows.shape[-2], *self._shape)
-        dtype = np.result_type(self._numbers, rows)
-        if self._work.shape != shape or self._work.dtype != dtype:
-            self._work = np.empty(shape, dtype)
+        if self._for != (rows.shape, rows.dtype):
+            batch = np.broadcast_shapes(self._numbers.shape[1:-3], rows.shape[:-2])
+            shape = (*batch, rows.shape[-2], *self._shape)
+            self._work, self._for = np.empty(shape, np.result_type(self._numbers, rows)), (rows.shape, rows.dtype)
         return self._work
 
     def push(self, t: int, rows: Array, out: Array) -> None:
@@ -323,24 +323,11 @@ class Sequential(_Numbers):
         self, cell: Cell, form: Form, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]
     ) -> None:
         super().__init__(cell, form, parameters, values, batch)
-        self._columns: dict[Place, list[tuple[str, Any, slice]]] = {}
-        self._matrices: dict[Place, Array] = {}
-        stacked: dict[Place, list[Weight]] = {}
+        branches: dict[Place, list[tuple[str, Branch]]] = {}
         for row, sums in form.sums.items():
             for vector, found in sums.items():
-                for branch in found.simple:
-                    stack = stacked.setdefault(vector, [])
-                    start = sum(self._height(weight) for weight in stack)
-                    part = slice(start, start + self._height(branch.weight))
-                    stack.append(branch.weight)
-                    self._columns.setdefault(vector, []).append((row, self.diagonal(branch.diagonal), part))
-        for vector, weights in stacked.items():
-            self._matrices[vector] = np.ascontiguousarray(
-                np.concatenate([self.matrix(weight) for weight in weights]).T
-            )
-
-    def _height(self, weight: Weight) -> int:
-        return self.parameters.sizes[weight.rows]
+                branches.setdefault(vector, []).extend((row, branch) for branch in found.simple)
+        self._abreast = {vector: _Abreast(self, found) for vector, found in branches.items() if found}
 
     def push(self, t: int, rows: Array, out: Array | None = None) -> Array:
         """J_t v for each of the ``rows`` (..., k, S)."""
@@ -348,21 +335,21 @@ class Sequential(_Numbers):
         vectors: dict[Place, Array] = {("old", state): rows[..., place] for state, place in self.slices.items()}
         products: dict[Place, Array] = {}
         for row, sums in self.form.sums.items():
-            parts = []
+            target, begun = out[..., self.slices[row]], False
             for vector, found in sums.items():
                 value = vectors[vector]
                 if found.diagonal != 0:
-                    parts.append(value * _at(self.diagonal(found.diagonal), t))
-                if found.simple and vector not in products:
-                    products[vector] = _joined(value, self._matrices[vector])
-                for owner, numbers, place in self._columns.get(vector, ()):
-                    if owner == row:
-                        parts.append(products[vector][..., place] * _at(numbers, t))
-                parts += [self._through(branch, value, t) for branch in found.chains]
-            target = out[..., self.slices[row]]
-            target[...] = 0.0 if not parts else parts[0]
-            for part in parts[1:]:
-                target += part
+                    begun = _put(target, value, _at(self.diagonal(found.diagonal), t), begun)
+                if found.simple:
+                    abreast = self._abreast[vector]
+                    if vector not in products:
+                        products[vector] = abreast.push(t, value)
+                    for place in abreast.places[row]:
+                        begun = _put(target, products[vector][..., place], 1.0, begun)
+                for branch in found.chains:
+                    begun = _put(target, self._through(branch, value, t), 1.0, begun)
+            if not begun:
+                target[...] = 0.0
             vectors["new", row] = target
         return out
 
@@ -390,12 +377,11 @@ class Sequential(_Numbers):
                 totals = found if vector[0] == "old" else given
                 if sums.diagonal != 0:
                     _add(totals, vector, cotangent * _at(self.diagonal(sums.diagonal), t))
-                for owner, numbers, place in self._columns.get(vector, ()):
-                    if owner == row:
-                        if vector not in gathered:
-                            shape = (*out.shape[:-1], len(self._matrices[vector].T))
-                            gathered[vector] = np.zeros(shape, out.dtype)
-                        np.multiply(cotangent, _at(numbers, t), out=gathered[vector][..., place])
+                if sums.simple:
+                    abreast = self._abreast[vector]
+                    if vector not in gathered:
+                        gathered[vector] = np.zeros((*out.shape[:-1], abreast.width), out.dtype)
+                    abreast.gather(t, row, cotangent, gathered[vector])
                 for branch in sums.chains:
                     self._back(branch, cotangent, t, totals, vector)
         for vector in list(gathered):
@@ -405,7 +391,7 @@ class Sequential(_Numbers):
     def _flush(self, vector: Place, gathered: dict[Place, Array], totals: dict[Place, Array]) -> None:
         """One product with all weights that act on ``vector``."""
         if vector in gathered:
-            _add(totals, vector, _joined(gathered.pop(vector), self._matrices[vector].T))
+            _add(totals, vector, _joined(gathered.pop(vector), self._abreast[vector].matrix.T))
 
     def _back(self, branch: Branch, cotangent: Array, t: int, totals: dict[Place, Array], vector: Place) -> None:
         """The transpose of ``_through``."""
@@ -423,6 +409,50 @@ class Sequential(_Numbers):
         """Operations of one step on k vectors, for every member of the batch."""
         entries = sum(_entries(self, found) for sums in self.form.sums.values() for found in sums.values())
         return float(math.prod(self.batch[1:]) * 2 * k * entries)
+
+
+class _Abreast:
+    """All d·W that act on one vector, their products side by side: ``places`` says whose columns are whose."""
+
+    def __init__(self, owner: Sequential, branches: Sequence[tuple[str, Branch]]) -> None:
+        weights = [branch.weight for _, branch in branches]
+        if any(weight.transposed for weight in weights):
+            self.matrix = np.ascontiguousarray(np.concatenate([owner.matrix(weight) for weight in weights]).T)
+        else:
+            self.matrix = owner.parameters.across([(weight.name,) for weight in weights])
+        self.width, self._dtype = self.matrix.shape[1], owner.dtype
+        self.places: dict[str, list[slice]] = {}
+        self._diagonals: list[tuple[str, slice, Any]] = []
+        start = 0
+        for (row, branch), weight in zip(branches, weights, strict=True):
+            place = slice(start, start := start + owner.parameters.sizes[weight.rows])
+            self.places.setdefault(row, []).append(place)
+            self._diagonals.append((row, place, owner.diagonal(branch.diagonal)))
+
+    def push(self, t: int, value: Array) -> Array:
+        """The products, each times its diagonal: (..., k, width)."""
+        product = _joined(value, self.matrix).astype(np.result_type(self._dtype, value), copy=False)
+        for _, place, numbers in self._diagonals:
+            part = product[..., place]
+            part *= _at(numbers, t)
+        return product
+
+    def gather(self, t: int, row: str, cotangent: Array, out: Array) -> None:
+        """diagonal ∘ cotangent in the columns of ``row``."""
+        for owner, place, numbers in self._diagonals:
+            if owner == row:
+                np.multiply(cotangent, _at(numbers, t), out=out[..., place])
+
+
+def _put(target: Array, value: Array, factor: Any, begun: bool) -> bool:
+    """target ← factor ∘ value, or + factor ∘ value where it was ``begun``; it is now."""
+    if not begun:
+        np.multiply(value, factor, out=target)
+    elif np.ndim(factor):
+        target += value * factor
+    else:
+        target += value if factor == 1.0 else value * factor
+    return True
 
 
 def _entries(owner: Sequential, found: Sum) -> int:
