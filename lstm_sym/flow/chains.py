@@ -27,11 +27,11 @@ PATHS = ("full", "direct", "total")
 ANCHORS = ("end", "start")
 
 #: Bytes of coefficients, or of Jacobians, held at a time.
-CHUNK = 32 * 2**20
+CHUNK = 16 * 2**20
 #: States up to which one product with the Jacobian costs less than several smaller ones.
 SMALL = 64
 #: How much less of Jacobians, which are best used while they are in cache.
-DENSER = 8
+DENSER = 4
 #: Numbers per unit of state that a system's tangents hold for each step, roughly.
 HELD = 24
 
