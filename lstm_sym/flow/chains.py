@@ -156,6 +156,8 @@ def jacobians(trajectory: Run, start: int, stop: int) -> Array:
     run, size = trajectory, trajectory.size
     value = run.system.jacobian(run.parameters, run.inputs[start:stop], run.before(start, stop))
     full = np.broadcast_to(np.asarray(value, dtype=np.float64), (stop - start, *run.batch, size, size))
+    if np.isfinite(full.sum()):  # else some number is not finite, or the sum alone overflows
+        return full
     good = np.isfinite(full).all(axis=tuple(range(1, full.ndim)))
     if not good.all():
         step = start + int(np.argmin(good))

@@ -55,9 +55,7 @@ class Triangles:
             if found is None:
                 return None
             top[place] = found
-        with np.errstate(over="ignore"):  # beyond all doubles is beyond all accuracy
-            spread = top / np.abs(diagonal)
-        return Triangle(diagonal, spread, self._upper)
+        return Triangle(diagonal, top / np.abs(diagonal), self._upper)
 
     def _one(self, rows: Array, diagonal: Array, upper: Array | None) -> float | None:
         """One frame; its largest entry before, or None."""

@@ -24,12 +24,13 @@ SERIAL = 256
 
 @contextmanager
 def quiet(size: int) -> Iterator[None]:
-    """Within: underflow, meant where scales are split off, goes unreported; BLAS does not fork in vain.
+    """Within: BLAS does not fork in vain, and what leaves the range of a double goes unreported: scales that are
+    split off fall to 0, and a frame that overflows is seen and taken again in shorter strides.
 
     For states of at most ``SERIAL`` numbers BLAS is held to one thread, if threadpoolctl is installed; both
     settings are put back at the end.
     """
-    with np.errstate(under="ignore"), one_thread() if size <= SERIAL else nullcontext():
+    with np.errstate(under="ignore", over="ignore", invalid="ignore"), one_thread() if size <= SERIAL else nullcontext():
         yield
 
 

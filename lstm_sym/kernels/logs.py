@@ -16,8 +16,8 @@ from lstm_sym.kernels.parameters import Parameters
 
 
 def log_sigmoid(a: Array) -> Array:
-    """log σ(a)."""
-    return np.asarray(-np.logaddexp(0.0, -a))
+    """log σ(a) = min(a, 0) − log(1 + e^−|a|)."""
+    return np.asarray(np.minimum(a, 0.0) - np.log1p(np.exp(-np.abs(a))))
 
 
 def log_dsigmoid(a: Array) -> Array:
