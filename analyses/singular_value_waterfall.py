@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 import lstm_sym as ls
 from lstm_sym.figures import PAGE, legend_below, panels, plot_singular_values
-from lstm_sym.scripts import Landmarks, chosen, lags, parser, progress, run_script, save_results
+from lstm_sym.scripts import Landmarks, chosen, lags, parser, run_script, save_results, step_progress
 
 PRODUCTS = {
     "RNN, $h$ to $h$": ("RNN", "h", "full"),
@@ -48,10 +48,12 @@ def orbits(hidden: int, steps: int, seed: int) -> dict[str, ls.Trajectory]:
 
 def compute(runs: dict[str, ls.Trajectory], horizons: Sequence[int]) -> Spectra:
     """Log singular values in nats, (horizons, N), of each product."""
-    return {
-        label: np.asarray(ls.singular_spectrum(runs[name], block, block, horizons, path=path))
-        for label, (name, block, path) in progress(PRODUCTS.items(), len(PRODUCTS), "singular values")
-    }
+    found = {}
+    for label, (name, block, path) in PRODUCTS.items():
+        with step_progress(f"singular values, {label}") as told:
+            spectrum = ls.singular_spectrum(runs[name], block, block, horizons, path=path, progress=told)
+        found[label] = np.asarray(spectrum)
+    return found
 
 
 def closed_form(cell: ls.Cell, run: ls.Trajectory, horizon: int) -> float:

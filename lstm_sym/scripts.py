@@ -20,6 +20,7 @@ from lstm_sym import __version__
 from lstm_sym.checks import numeric
 from lstm_sym.figures import save_figure
 from lstm_sym.files import replacing, write_text
+from lstm_sym.flow.system import Progress
 
 T = TypeVar("T")
 
@@ -89,6 +90,29 @@ def progress(items: Iterable[T], total: int, label: str) -> Iterable[T]:
         return items
     bar: Iterable[T] = tqdm(items, total=total, desc=label, delay=2.0, leave=False)
     return bar
+
+
+@contextmanager
+def step_progress(label: str) -> Iterator[Progress | None]:
+    """A progress bar over the steps of one analysis, to be given to it as ``progress=``.
+
+    None, and no bar, outside a terminal or without tqdm.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield None
+        return
+    with tqdm(desc=label, unit=" steps", delay=2.0, leave=False) as bar:
+
+        def tell(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield tell
 
 
 class Landmarks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -12,7 +13,9 @@ import pytest
 from lstm_sym.analyses import gradient_reach, singular_value_waterfall, trained_on_sunspots
 from numpy.testing import assert_allclose
 
+import lstm_sym as ls
 from lstm_sym.__main__ import main as command_line
+from lstm_sym.scripts import step_progress
 
 SCRIPTS = {
     "gradient_reach": gradient_reach,
@@ -144,3 +147,18 @@ def test_figures_by_name_from_the_command_line(tmp_path, capsys):
     assert command_line(["figures", "singular_value_waterfall", "--quick", "--out", str(tmp_path)]) == 0
     assert "theory" in capsys.readouterr().out
     assert (tmp_path / "singular_value_waterfall.pdf").exists()
+
+
+def test_progress_over_steps_is_shown_in_a_terminal_only(monkeypatch):
+    run = np.random.default_rng(0).standard_normal((30, 3, 3))
+    with step_progress("exponents") as told:
+        assert told is None
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", stream)
+    with step_progress("exponents") as told:
+        assert told is not None
+        ls.lyapunov_spectrum(run, progress=told)
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with step_progress("exponents") as told:
+        assert told is None

@@ -53,11 +53,13 @@ class Certificate:
             gap = f"|sum − log|det|| = {self.determinant_gap:.1e} nats"
             parts.append(f"{gap} of {source} log|det| = {self.determinant:.6g}")
         if self.error is not None:
-            parts.append(f"rounding ≤ {self.error:.0e}")
+            parts.append(f"rounding ≈ {self.error:.0e}")
         work = f"{self.factorizations} factorizations over {self.steps} steps"
         if self.seconds and self.flops:
             work += f", {self.seconds:.2g} s, {self.flops:.2g} flops ({100 * self.rate:.0f}% of the product rate)"
         return f"certificate: {'; '.join(parts)}; {work}"
+
+    __repr__ = __str__
 
 
 class Spectrum(np.ndarray[Any, np.dtype[np.float64]]):

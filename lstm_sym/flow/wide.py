@@ -30,7 +30,8 @@ def quiet(size: int) -> Iterator[None]:
     For states of at most ``SERIAL`` numbers BLAS is held to one thread, if threadpoolctl is installed; both
     settings are put back at the end.
     """
-    with np.errstate(under="ignore", over="ignore", invalid="ignore"), one_thread() if size <= SERIAL else nullcontext():
+    unreported = np.errstate(under="ignore", over="ignore", invalid="ignore")
+    with unreported, one_thread() if size <= SERIAL else nullcontext():
         yield
 
 
