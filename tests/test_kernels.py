@@ -500,3 +500,19 @@ def test_jacobian_and_gradient_equal_torch_autograd():
 
     theirs = torch.autograd.functional.jacobian(step, torch.tensor(state)).numpy()
     assert np.abs(kernel.jacobian(p, x, state) - theirs).max() <= 5e-15
+
+
+def test_the_least_factor_of_the_determinant_tells_ill_conditioned_steps():
+    kernel = ls.Kernel(ls.LSTM)
+    p = kernel.parameters(6, 2, rng=0)
+    rng = np.random.default_rng(1)
+    x, state = rng.standard_normal((40, 3, 2)), rng.standard_normal((40, 3, 12))
+    total, least = kernel.log_factors(p, x, state)
+    np.testing.assert_array_equal(total, kernel.log_determinant(p, x, state))
+    v = kernel.evaluate(p, x, state)
+    factors = np.concatenate([np.log(v["f"]), np.log(np.abs(v["m"] * v["o"] * (1 - v["o"])))], axis=-1)
+    assert least.shape == (40, 3)
+    np.testing.assert_allclose(least, factors.min(axis=-1), rtol=0, atol=1e-12)
+    condition = np.log(np.linalg.cond(kernel.jacobian(p, x, state)))
+    assert np.corrcoef(condition.ravel(), least.ravel())[0, 1] < -0.5
+    assert ls.Kernel(PROJECTION).log_factors is None

@@ -187,14 +187,21 @@ def restricted(matrices: Array, kept: NDArray[np.intp]) -> Array:
     return matrices[..., kept[:, None], kept[None, :]]
 
 
-def log_determinants(trajectory: Run, start: int, stop: int) -> Array | None:
-    """The closed form of log|det J| at steps start … stop − 1: (stop − start, ...); None where unknown."""
-    closed: Any = getattr(trajectory.system, "log_determinant", None)
+def log_determinants(trajectory: Run, start: int, stop: int) -> tuple[Array, Array | None] | None:
+    """The closed form of log|det J| at steps start … stop − 1 and the log of its least factor, (stop − start, ...).
+
+    None where the system has no closed form, None for the second where it has no more than that.
+    """
+    run, shape = trajectory, (stop - start, *trajectory.batch)
+    given = run.parameters, run.inputs[start:stop], run.before(start, stop)
+    factors: Any = getattr(run.system, "log_factors", None)
+    if factors is not None:
+        total, least = factors(*given)
+        return np.broadcast_to(total, shape), np.broadcast_to(least, shape)
+    closed: Any = getattr(run.system, "log_determinant", None)
     if closed is None:
         return None
-    run = trajectory
-    value = closed(run.parameters, run.inputs[start:stop], run.before(start, stop))
-    return np.broadcast_to(np.asarray(value, dtype=np.float64), (stop - start, *run.batch))
+    return np.broadcast_to(np.asarray(closed(*given), dtype=np.float64), shape), None
 
 
 def relevant(chain: Chain, steps: int) -> Chain:

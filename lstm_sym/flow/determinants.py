@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_sym.flow.chains import Chain, log_determinants
+from lstm_sym.flow.chains import SMALL, Chain, log_determinants
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.windows import Window
 
@@ -25,27 +25,38 @@ class Determinants:
         closed = getattr(chain.trajectory.system, "log_determinant", None)
         self.closed_form = closed is not None and chain.units is None
         self._compared = whole and chain.whole
-        self._window: Window | None = None
         self._values: Array | None = None
+        self._strains: Array | None = None
         self._singular: NDArray[np.bool_] | None = None
         self.counting = True
 
     def open(self, window: Window) -> None:
         """Go on to this window; its log-determinants are evaluated, all at once, only where they are needed."""
-        self._window, self._values, self._singular = window, None, None
-        if self._compared:
-            self._values = self._evaluated(window)
-            singular = np.isneginf(self._values).reshape(len(window), -1).any(axis=-1)
-            self._singular = np.asarray(singular) if self.closed_form and singular.any() else None
+        self._values, self._singular, self._strains = None, None, None
+        if not self._compared:
+            return
+        self._values, least = self._evaluated(window)
+        singular = np.isneginf(self._values).reshape(len(window), -1).any(axis=-1)
+        self._singular = np.asarray(singular) if self.closed_form and singular.any() else None
+        if least is not None and self._chain.size > SMALL:
+            self._strains = -least.reshape(len(window), -1).min(axis=-1, initial=0.0)
 
-    def _evaluated(self, window: Window) -> Array:
-        """log|det| of each step, in order of time."""
+    def _evaluated(self, window: Window) -> tuple[Array, Array | None]:
+        """log|det| of each step, in order of time, and the log of its least factor where that is known."""
         start, stop = window.start, window.stop
         if self.closed_form:
-            values = log_determinants(self._chain.trajectory, start, stop)
-            assert values is not None
-            return values
-        return np.asarray(np.linalg.slogdet(self._chain.jacobians(start, stop))[1])
+            found = log_determinants(self._chain.trajectory, start, stop)
+            assert found is not None
+            return found
+        return np.asarray(np.linalg.slogdet(self._chain.jacobians(start, stop))[1]), None
+
+    def strain(self, window: Window, first: int, last: int) -> list[float]:
+        """How ill-conditioned the next 1, 2, … factors from ``first`` on are together, in nats; empty: unknown."""
+        if self._strains is None:
+            return []
+        along = self._strains[window.times(first, last)]
+        sums: list[float] = np.cumsum(along[::-1] if self._chain.backwards else along).tolist()
+        return sums
 
     def singular(self, window: Window, first: int, last: int) -> bool:
         """Whether the closed form calls one of the factors ``first`` … ``last`` − 1 singular."""
@@ -55,7 +66,7 @@ class Determinants:
         """Where a factor may be singular: the closed form says so, or there is none."""
         if not self.closed_form:
             return np.ones(self._chain.batch, dtype=bool)
-        values = self._evaluated(window) if self._values is None else self._values
+        values = self._evaluated(window)[0] if self._values is None else self._values
         return np.asarray(np.isneginf(values[window.time(place)]))
 
     def add(self, window: Window, first: int, last: int, lost: NDArray[np.bool_] | None = None) -> None:

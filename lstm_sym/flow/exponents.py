@@ -13,7 +13,8 @@ from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain, chain
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.interruption import Interruption
-from lstm_sym.flow.march import Budget, March
+from lstm_sym.flow.march import March
+from lstm_sym.flow.planning import Budget
 from lstm_sym.flow.results import Spectrum
 from lstm_sym.flow.states import StateNotFiniteError
 from lstm_sym.flow.system import Array, Progress

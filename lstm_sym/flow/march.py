@@ -25,53 +25,21 @@ from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, advanced
+from lstm_sym.flow.planning import LONGEST, Budget, Plan
 from lstm_sym.flow.results import Certificate
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.triangles import Triangle, Triangles
 from lstm_sym.flow.wide import Integers
 from lstm_sym.flow.windows import Window
 
-#: How much of what is known of the rate at which a frame degrades is replaced at every factorisation.
-MEMORY = 0.1
-#: Steps between factorisations, at most: beyond, one costs next to nothing beside the steps.
-LONGEST = 64
 #: What rounding does to a u_jj, in units of ε max|F|: so much that the estimates are about the largest errors seen.
 ROUNDING = 64.0
-#: The most that a factorisation after several steps may take of all that is granted.
-LARGEST_SHARE = 0.2
 #: The relative error from which on a single step is left to the graded factorisation.
 HARD = 1e-9
 #: A coupling below 2^−50 of what it is added to does not matter.
 NEGLIGIBLE = -50
 #: Binary orders that the magnitudes of vectors coupled in one matrix product may span.
 DOUBLES = 1600
-
-
-class Budget:
-    """The rounding error that a march of ``steps`` steps may make in all; what is granted and not used is kept.
-
-    Errors of different factorisations are taken for independent: their squares add up.  Where one repeats the last
-    (a fixed point), so does its rounding, and the errors themselves add up.
-    """
-
-    def __init__(self, total: float, steps: int) -> None:
-        self._largest = LARGEST_SHARE * total
-        self._kept = self._largest**2
-        self._grant = (total**2 - self._kept) / steps
-        self._streak = 0.0
-        self.spent = 0.0
-
-    def allowed(self, steps: int) -> float:
-        """The error that a factorisation after ``steps`` steps may have."""
-        return min(math.sqrt(self._kept + self._grant * steps), self._largest if steps > 1 else math.inf)
-
-    def spend(self, error: float, steps: int, repeated: bool) -> None:
-        """Account for a factorisation after ``steps`` steps."""
-        before = self._streak if repeated else 0.0
-        self._streak = before + error
-        square = self._streak**2 - before**2
-        self.spent += square
-        self._kept = max(0.0, self._kept + self._grant * steps - square)
 
 
 class March:
@@ -87,10 +55,10 @@ class March:
         self.mantissa, self.exponent = np.ones(shape), np.zeros(shape, dtype=np.int64)
         self.T = np.array(np.broadcast_to(np.eye(shape[-1]), (*shape, shape[-1]))) if coupled else None
         self.factorizations, self.flops, self.steps = 0, 0.0, 0
-        self._chain, self._budget, self._interval = chain, budget, 1
+        self._chain, self._budget = chain, budget
         self._rounding = ROUNDING * float(np.finfo(dtype).eps)
         self._growth = np.zeros(shape)
-        self._rate: float | None = None
+        self._plan = Plan(budget, self._rounding)
         self._start_with(np.array(rows, dtype=dtype, order="C"))
 
     def _start_with(self, rows: Array) -> None:
@@ -143,14 +111,15 @@ class March:
         """Take the factors ``first`` … ``last`` − 1 of the window; the frame is triangular again at the end."""
         place = counted = first
         while place < last and self.width:
-            length = min(self._interval, last - place)
+            strain = determinants.strain(window, place, min(last, place + LONGEST))
+            length = self._plan.interval(last - place, strain)
             singular = determinants.singular(window, place, place + length)
             if singular and length > 1:
-                self._interval = length // 2
+                self._plan.failed(length)
                 continue
-            taken = self._stride(window, place, length) if self._ordinary and not singular else 0
+            taken = self._stride(window, place, length, strain) if self._ordinary and not singular else 0
             if not taken and length > 2:
-                self._interval = length // 2
+                self._plan.failed(length)
             elif not taken:
                 determinants.add(window, counted, place)
                 self._graded_step(window, place, determinants)
@@ -164,7 +133,7 @@ class March:
         """Whether no vector is lost in one member of a batch and alive in another."""
         return self._chain.units is None and bool(self.mantissa.all())
 
-    def _stride(self, window: Window, place: int, length: int) -> int:
+    def _stride(self, window: Window, place: int, length: int, strain: list[float]) -> int:
         """Several steps and one factorisation; returns how many, 0 if none could be done and nothing has changed.
 
         Where the error would be too large after ``length`` steps, the frame as it was a step before is tried.
@@ -173,13 +142,12 @@ class March:
         for step in range(length):
             images.append(window.act(place + step, images[-1], self._spare[step % 2]))
         self.flops += length * window.flops(self.width)
-        if self._factored(images[-1], length):
-            return length
-        if length > 1 and self._factored(images[-2], length - 1):
-            return length - 1
+        for done in (length, length - 1):
+            if done and self._factored(images[done], done, strain[done - 1] if strain else 0.0):
+                return done
         return 0
 
-    def _factored(self, image: Array, length: int) -> bool:
+    def _factored(self, image: Array, length: int, strain: float) -> bool:
         """Factor the image after ``length`` steps, and make it the frame if its error is small enough."""
         order = self._sorting()
         if order is not None:
@@ -198,7 +166,7 @@ class March:
         self.steps += length
         self.rows, self._spare = image, [self.rows, *(spare for spare in self._spare if spare is not image)]
         self._spend(worst, length, triangle.diagonal)
-        self._interval = self._next_interval(worst, length)
+        self._plan.learn(worst, length, strain)
         return True
 
     def _spend(self, error: float, length: int, growth: Array) -> None:
@@ -206,16 +174,6 @@ class March:
         before, self._growth = self._growth, growth
         repeated = before.shape == growth.shape and bool((np.abs(growth - before) <= 1e-6 * np.abs(growth)).all())
         self._budget.spend(error, length, repeated)
-
-    def _next_interval(self, worst: float, length: int) -> int:
-        """The longest interval whose error, if the frame goes on to degrade as it did, stays within the budget."""
-        rate = math.log(max(worst / self._rounding, 1.0)) / length
-        self._rate = rate if self._rate is None else self._rate + MEMORY * (rate - self._rate)
-        rate = self._rate
-        interval = min(2 * length + 1, LONGEST)
-        while interval > 1 and 2 * self._rounding * math.exp(rate * interval) > self._budget.allowed(interval):
-            interval -= 1
-        return interval
 
     def _sorting(self) -> NDArray[np.intp] | None:
         """The order of the vectors by magnitude, or None if they are in it, give or take a factor of four."""

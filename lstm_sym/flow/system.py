@@ -31,6 +31,8 @@ class System(Protocol):
       ``flops(k)`` what a step costs;
     - ``factors(parameters, x, state) -> (R, L)``: J = L R for steps whose rows are nearly parallel (or None);
     - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf if singular (or None: unknown);
+    - ``log_factors(parameters, x, state) -> (log|det J|, least)``, each (...): the same, and the log of the least
+      of its factors, by which to tell ill-conditioned steps beforehand (or None);
     - ``evaluate(parameters, x, state) -> {name: (..., n)}``: every named quantity of the step.
     """
 

@@ -14,7 +14,8 @@ from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain, chain, relevant
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, orthonormal
-from lstm_sym.flow.march import Budget, March
+from lstm_sym.flow.march import March
+from lstm_sym.flow.planning import Budget
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.spectra import ACCURACY, SMALL, SMALL_ACCURACY
 from lstm_sym.flow.sweeps import Sides, end, log_singular_values

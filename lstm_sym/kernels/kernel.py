@@ -373,6 +373,18 @@ class Kernel:
 
     @QUIET
     def _log_determinant(self, parameters: Mapping[str, Any], x: Any, state: Any) -> Array:
+        return self._log_factors(parameters, x, state)[0]
+
+    @property
+    def log_factors(self) -> Callable[[Mapping[str, Any], Any, Any], tuple[Array, Array]] | None:
+        """The same with a second number: the log of the least factor on the diagonals of that closed form.
+
+        A step with a tiny one is ill-conditioned, which the spectra like to know beforehand.
+        """
+        return None if self._logs is None else self._log_factors
+
+    @QUIET
+    def _log_factors(self, parameters: Mapping[str, Any], x: Any, state: Any) -> tuple[Array, Array]:
         assert self._logs is not None
         bound, x, state = self._checked(parameters, x, state)
         batch = np.broadcast_shapes(x.shape[:-1], state.shape[:-1])

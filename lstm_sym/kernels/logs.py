@@ -49,9 +49,9 @@ class LogFactors:
     def __init__(self, closed: LogDeterminant) -> None:
         self._closed = closed
         self._size = closed.cell.sizes[closed.cell.states[0]]
-        factors = [factor for d in closed.diagonals for factor in sp.Mul.make_args(d)]
-        self._logs = [self._log_form(factor) for factor in factors]
-        self._arguments = Coefficients("factors", [Term((argument,)) for _, argument in self._logs])
+        owned = [(owner, factor) for owner, d in enumerate(closed.diagonals) for factor in sp.Mul.make_args(d)]
+        self._logs = [(owner, *self._log_form(factor)) for owner, factor in owned]
+        self._arguments = Coefficients("factors", [Term((argument,)) for _, _, argument in self._logs])
 
     def _log_form(self, factor: sp.Expr) -> tuple[Callable[[Array], Array], sp.Expr]:
         """(function, argument) whose value is log|factor|; a gate's symbol stands for its activation."""
@@ -60,11 +60,18 @@ class LogFactors:
         form = LOG_FORMS.get(type(whole))
         return (log_magnitude, factor) if form is None else (form, whole.args[0])
 
-    def __call__(self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]) -> Array:
-        """log|det|, shape ``batch``."""
+    def __call__(
+        self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]
+    ) -> tuple[Array, Array]:
+        """log|det|, and the log of the least diagonal factor over all units, each of shape ``batch``."""
         numbers = self._arguments(values, parameters)
         shape = (*batch, parameters.sizes[self._size])
         total = np.full(batch, sum(parameters.log_determinant(name) for name in self._closed.weights))
-        for form, argument in self._logs:
-            total = total + form(np.broadcast_to(numbers[argument], shape)).sum(axis=-1)
-        return total
+        diagonals = [np.zeros(shape) for _ in self._closed.diagonals]
+        for owner, form, argument in self._logs:
+            diagonals[owner] += form(np.broadcast_to(numbers[argument], shape))
+        least = np.zeros(batch)
+        for logs in diagonals:
+            total = total + logs.sum(axis=-1)
+            least = np.minimum(least, logs.min(axis=-1))
+        return total, least
