@@ -57,7 +57,7 @@ class March:
         self.factorizations, self.flops, self.steps = 0, 0.0, 0
         self._chain, self._budget = chain, budget
         self._rounding = ROUNDING * float(np.finfo(dtype).eps)
-        self._growth = np.zeros(shape)
+        self._growth, self._alive = np.zeros(shape), True
         self._plan = Plan(budget, self._rounding)
         self._start_with(np.array(rows, dtype=dtype, order="C"))
 
@@ -104,6 +104,7 @@ class March:
         kept = int(live.reshape(-1, live.shape[-1]).any(axis=0).sum()) if live.size else live.shape[-1]
         self.mantissa, self.exponent = frame.mantissa[..., :kept], frame.exponent[..., :kept]
         self.T = None if frame.T is None else np.array(frame.T[..., :kept, :])
+        self._alive = bool(self.mantissa.all())
         rows = np.swapaxes(frame.Q[..., :kept], -1, -2)
         self._start_with(np.array(rows, dtype=self.rows.dtype, order="C"))
 
@@ -131,7 +132,7 @@ class March:
     @property
     def _ordinary(self) -> bool:
         """Whether no vector is lost in one member of a batch and alive in another."""
-        return self._chain.units is None and bool(self.mantissa.all())
+        return self._chain.units is None and self._alive
 
     def _stride(self, window: Window, place: int, length: int, strain: list[float]) -> int:
         """Several steps and one factorisation; returns how many, 0 if none could be done and nothing has changed.
