@@ -99,11 +99,12 @@ class _Directs:
 
     def pull(self, t: int, rows: Array, out: Array) -> None:
         """out += diag u, for each of the diagonals."""
-        part = rows[..., self._rows]
-        work = np.multiply(part.reshape(*part.shape[:-1], *self._shape), self._numbers[t], out=self._room(rows))
-        target = out[..., self._column]
+        part, numbers, room = rows[..., self._rows], self._numbers[t], self._room(rows)
+        work = room.reshape(*room.shape[:-2], -1)
+        np.multiply(part, numbers.reshape(*numbers.shape[:-2], -1), out=work)
+        target, size = out[..., self._column], self._shape[1]
         for place in range(self._shape[0]):
-            target += work[..., place, :]
+            target += work[..., place * size : (place + 1) * size]
 
 
 def _directs(owner: Folded, column: slice, diagonals: Mapping[str, sp.Expr]) -> list[_Directs]:
