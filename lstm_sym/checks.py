@@ -51,11 +51,11 @@ def real_scalar(what: str, value: Any) -> float:
     return float(array)
 
 
-def positive(what: str, value: Any) -> float:
-    """``value`` as one positive real number, or TypeError / ValueError."""
+def tolerance(what: str, value: Any) -> float:
+    """``value`` as one positive real number of at most 1, or TypeError / ValueError."""
     number = real_scalar(what, value)
-    if number <= 0:
-        raise ValueError(f"{what} = {number:g}: expected a positive number.")
+    if not 0 < number <= 1:
+        raise ValueError(f"{what} = {number:g}: expected a positive number of at most 1.")
     return number
 
 

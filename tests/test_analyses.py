@@ -159,6 +159,8 @@ def test_progress_over_steps_is_shown_in_a_terminal_only(monkeypatch):
     with step_progress("exponents") as told:
         assert told is not None
         ls.lyapunov_spectrum(run, progress=told)
+        told(29, 30)
+        told(30, 30)
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with step_progress("exponents") as told:
         assert told is None

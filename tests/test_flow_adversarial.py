@@ -143,3 +143,46 @@ def test_the_estimate_is_about_the_error() -> None:
                 assert found.certificate is not None
                 assert found.certificate.error <= accuracy
                 assert np.abs(found - finest).max() <= accuracy
+
+
+@pytest.mark.parametrize("transient", [20, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_accuracy_holds_after_a_transient(seed: int, transient: int) -> None:
+    """Exponents counted from a frame that has settled are far more sensitive to rounding."""
+    kernel = ls.Kernel(ls.LSTM)
+    p = kernel.parameters(50, 3, rng=seed, gain=2.0, b_f=0.0)
+    orbit = ls.run(kernel, p, np.random.default_rng(seed).standard_normal((300, 3)))
+    finest = flow.lyapunov_spectrum(orbit, transient=transient, accuracy=1e-16)
+    for accuracy in (1e-7, 1e-8):
+        found = flow.lyapunov_spectrum(orbit, transient=transient, accuracy=accuracy)
+        np.testing.assert_allclose(found, finest, rtol=0, atol=accuracy)
+
+
+def test_errors_that_repeat_add_up() -> None:
+    """At a fixed point rounding repeats itself: the estimate grows with the factorisations, not with their root."""
+    W = np.random.default_rng(6).standard_normal((20, 20))
+    errors = []
+    for steps in (400, 1600):
+        A = np.broadcast_to(W, (steps, 20, 20))
+        found = flow.lyapunov_spectrum(A, accuracy=1e-12)
+        assert found.certificate is not None
+        errors.append(found.certificate.error * steps)
+    assert errors[1] > 3 * errors[0]
+
+
+def test_an_underflowed_row_is_a_lost_direction_and_no_other_is() -> None:
+    p = {"W_xh": np.zeros((3, 1)), "W_hh": [[1.0, 1, 0], [0, 1, 0], [0, 0, 1]], "b_h": [0.0, 400.0, 0.0]}
+    run = ls.run(ls.Kernel(ls.RNN), p, 1)
+    np.testing.assert_array_equal(flow.lyapunov_spectrum(run, frame=np.eye(3)), [0, 0, -np.inf])
+
+
+def test_generators_may_reuse_their_buffer() -> None:
+    A = np.random.default_rng(7).standard_normal((100, 3, 3))
+
+    def reused() -> object:
+        buffer = np.empty((3, 3))
+        for matrix in A:
+            buffer[...] = matrix
+            yield buffer
+
+    np.testing.assert_array_equal(flow.lyapunov_spectrum(reused()), flow.lyapunov_spectrum(iter(A)))

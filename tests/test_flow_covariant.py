@@ -254,3 +254,10 @@ def test_a_jacobian_that_is_not_finite_is_refused() -> None:
     run = flow.run(system, None, np.arange(20.0)[:, None], np.zeros(2))
     with pytest.raises(ValueError, match="Jacobian of step 12"):
         flow.covariant_vectors(run)
+
+
+def test_dead_units_are_named_as_a_singular_step() -> None:
+    kernel = ls.Kernel(ls.RNN(activation="relu"))
+    run = ls.run(kernel, kernel.parameters(4, 2, rng=1), np.random.default_rng(3).standard_normal((40, 2)))
+    with pytest.raises(ValueError, match=r"step \d+ \(from 0\) is singular: it leaves \d of the 2 directions"):
+        ls.covariant_vectors(run, k=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pickle
 import signal
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flow_systems import Constant, Henon, product
+from flow_systems import Constant, Henon, exact_log_singular_values, product
 
 import lstm_sym as ls
 import lstm_sym.flow as flow
@@ -106,6 +107,7 @@ def test_a_state_that_overflows_is_met_on_the_way_and_what_was_done_is_kept() ->
     with pytest.raises(flow.StateNotFiniteError, match="after step 511 ") as lazy:
         flow.lyapunov_spectrum(run)
     assert lazy.value.step == stored.value.step
+    assert lazy.value.partial is None  # it was met in the first stretch of steps
 
 
 # --- chunks that are read once ---------------------------------------------------------------------------
@@ -377,3 +379,65 @@ def test_no_warning_is_raised_on_the_way() -> None:
         flow.lyapunov_spectrum(run)
         flow.singular_spectrum(run, "state", "state", 200)
         flow.gradient_norms(run, "state", "c")
+
+
+def test_results_and_runs_survive_pickling() -> None:
+    p, x = network(200)
+    run = flow.run(KERNEL, p, x)
+    found = flow.lyapunov_spectrum(run)
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again, found)
+    assert str(again.certificate) == str(found.certificate)
+    assert again.unit == found.unit
+    np.testing.assert_array_equal(again.blocks, found.blocks)
+    np.testing.assert_array_equal(flow.lyapunov_spectrum(pickle.loads(pickle.dumps(run))), found)
+
+
+def test_jacobians_of_another_shape_or_kind_are_refused() -> None:
+    class Wrong(Constant):
+        def __init__(self, value: Any) -> None:
+            super().__init__(np.eye(3))
+            self.value = value
+
+        def jacobian(self, parameters: Any, x: Any, state: Any) -> Any:
+            return self.value
+
+    for value in (np.ones(3), np.ones((3, 4)), 1j * np.eye(3), None):
+        with pytest.raises(ValueError, match=r"Wrong.jacobian gives shape .* expected real numbers that broadcast"):
+            flow.lyapunov_spectrum(flow.run(Wrong(value), None, 5, np.ones(3)))
+
+
+@pytest.mark.parametrize("accuracy", [0.0, -1.0, 10.0, 1e300])
+def test_an_accuracy_is_positive_and_at_most_one(accuracy: float) -> None:
+    for call in (
+        lambda: flow.lyapunov_spectrum(np.ones((5, 2, 2)), accuracy=accuracy),
+        lambda: flow.singular_spectrum(np.ones((5, 2, 2)), "state", "state", 5, accuracy=accuracy),
+    ):
+        with pytest.raises(ValueError, match="expected a positive number of at most 1"):
+            call()
+
+
+@pytest.mark.parametrize("hidden", [4, 40])
+def test_an_empty_batch_has_an_empty_answer(hidden: int) -> None:
+    p = KERNEL.parameters(hidden, 2, rng=0)
+    run = flow.run(KERNEL, p, np.ones((20, 0, 2)))
+    assert flow.lyapunov_spectrum(run).shape == (0, 2 * hidden)
+    assert flow.singular_spectrum(run, "c", "c", [3, 20]).shape == (2, 0, hidden)
+    assert flow.gradient_norms(run, "c", "c").shape == (20, 0)
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_what_is_small_beside_the_rest_of_the_state_is_found_from_the_start_too(store: bool) -> None:
+    """A saturated LSTM's h hangs on its c: begun with the whole state, its own small values drown."""
+    p = KERNEL.parameters(5, 2, rng=0, b_f=8.0)
+    x = np.random.default_rng(0).standard_normal((150, 2)) + 1
+    run = flow.run(KERNEL, p, x, store=store)
+    J = KERNEL.jacobian(p, x, run.previous)
+    exact = exact_log_singular_values(J, 4000, slice(0, 5), slice(5, 10))
+    assert exact[-1] < -90
+    found = flow.singular_spectrum(run, "h", "c", [150, 3, 150], anchor="start")
+    np.testing.assert_allclose(found[0], exact, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(found[0], found[2])
+    np.testing.assert_allclose(
+        found[1], exact_log_singular_values(J[:3], 4000, slice(0, 5), slice(5, 10)), atol=1e-12
+    )

@@ -80,3 +80,32 @@ def test_factors_at_the_ends_of_the_floating_range() -> None:
 def test_spectral_norm(shape: tuple[int, ...]) -> None:
     blocks = np.random.default_rng(3).standard_normal(shape)
     np.testing.assert_allclose(spectral_norm(blocks), np.linalg.svd(blocks)[1][..., 0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("anchor", ["end", "start"])
+def test_a_column_that_underflows_is_not_an_exact_zero(anchor: str) -> None:
+    J = np.array([[[1, 0], [0, 1e-270]], [[1, 1e-59], [0, 1]]])
+    if anchor == "start":
+        J = J[::-1].swapaxes(-1, -2)
+    run = product(J, {"a": slice(0, 1), "b": slice(1, 2)})
+    of, wrt = ("a", "b") if anchor == "end" else ("b", "a")
+    found = flow.gradient_norms(run, of, wrt, anchor=anchor)
+    np.testing.assert_allclose(found, np.log(10) * np.array([-59, -329]), rtol=1e-14)
+
+
+def test_dead_units_are_zeros_and_the_rest_goes_on() -> None:
+    rng = np.random.default_rng(4)
+    A = rng.standard_normal((60, 5, 5)) * (rng.uniform(size=(60, 5, 1)) > 0.2)
+    for anchor in ("end", "start"):
+        found, P = flow.gradient_norms(A, "state", "state", anchor=anchor), np.eye(5)
+        for k in range(60):
+            P = P @ A[59 - k] if anchor == "end" else A[k] @ P
+            with np.errstate(divide="ignore"):
+                np.testing.assert_allclose(found[k], np.log(np.linalg.norm(P, 2)), rtol=1e-12)
+
+
+def test_the_leading_direction_may_change_on_the_way() -> None:
+    A = np.concatenate([np.tile(np.diag([1.0, 4.0]), (40, 1, 1)), np.tile(np.diag([2.0, 1.0]), (60, 1, 1))])
+    k = np.arange(1, 101)
+    expected = np.maximum(np.minimum(k, 60) * np.log(2), np.maximum(k - 60, 0) * np.log(4))
+    np.testing.assert_allclose(flow.gradient_norms(A, "state", "state"), expected, rtol=0, atol=1e-13)

@@ -516,3 +516,15 @@ def test_the_least_factor_of_the_determinant_tells_ill_conditioned_steps():
     condition = np.log(np.linalg.cond(kernel.jacobian(p, x, state)))
     assert np.corrcoef(condition.ravel(), least.ravel())[0, 1] < -0.5
     assert ls.Kernel(PROJECTION).log_factors is None
+
+
+def test_a_loss_cannot_change_the_run():
+    kernel = ls.Kernel(ls.RNN)
+    p = kernel.parameters(3, 2, rng=0)
+
+    def spoils(run):
+        run["h"][...] = 0.0
+        return 0.0, {}
+
+    with pytest.raises(ValueError, match="read-only"):
+        kernel.gradient(p, np.ones((4, 2)), spoils)

@@ -30,6 +30,8 @@ ANCHORS = ("end", "start")
 CHUNK = 16 * 2**20
 #: States up to which one product with the Jacobian costs less than several smaller ones.
 SMALL = 64
+#: Steps between two looks at Ctrl-C, and two reports of progress, at most.
+LONGEST = 4096
 #: How much less of Jacobians, which are best used while they are in cache.
 DENSER = 4
 #: Numbers per unit of state that a system's tangents hold for each step, roughly.
@@ -76,7 +78,7 @@ class Chain:
 
     def windows(self, steps: int | None = None) -> Iterator[tuple[int, int]]:
         """Times [start, stop) of the first ``steps`` factors, in the order in which they are taken."""
-        width = max(1, CHUNK // max(1, 8 * math.prod(self.batch) * self._held()))
+        width = max(1, min(LONGEST, CHUNK // max(1, 8 * math.prod(self.batch) * self._held())))
         if not self.backwards:
             yield from self.trajectory.windows(width, steps)
             return
@@ -154,8 +156,11 @@ def _direct_chain(trajectory: Run, of: str, wrt: str, backwards: bool) -> Chain:
 def jacobians(trajectory: Run, start: int, stop: int) -> Array:
     """J at steps start … stop − 1: (stop − start, ..., S, S), or ValueError naming one not finite."""
     run, size = trajectory, trajectory.size
-    value = run.system.jacobian(run.parameters, run.inputs[start:stop], run.before(start, stop))
-    full = np.broadcast_to(np.asarray(value, dtype=np.float64), (stop - start, *run.batch, size, size))
+    value = np.asarray(run.system.jacobian(run.parameters, run.inputs[start:stop], run.before(start, stop)))
+    if value.shape[-2:] != (size, size) or value.dtype.kind not in "fiu":
+        given = f"{type(run.system).__name__}.jacobian gives shape {value.shape} and dtype {value.dtype}"
+        raise ValueError(f"{given}: expected real numbers that broadcast to (t, ..., S, S), S = {size}.")
+    full = np.broadcast_to(value.astype(np.float64, copy=False), (stop - start, *run.batch, size, size))
     if np.isfinite(full.sum()):  # else some number is not finite, or the sum alone overflows
         return full
     good = np.isfinite(full).all(axis=tuple(range(1, full.ndim)))

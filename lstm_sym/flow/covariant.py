@@ -231,8 +231,8 @@ def pushed(window: Window, place: int, Q: Array) -> tuple[Array, Array]:
 def _suspect(window: Window, place: int) -> NDArray[np.bool_]:
     """Where the step may be singular: its closed form says so, or there is none."""
     step = window.start + place
-    logs = log_determinants(window.chain.trajectory, step, step + 1)
-    return np.ones(window.chain.batch, dtype=bool) if logs is None else np.asarray(np.isneginf(logs[0]))
+    closed = log_determinants(window.chain.trajectory, step, step + 1)
+    return np.ones(window.chain.batch, dtype=bool) if closed is None else np.asarray(np.isneginf(closed[0][0]))
 
 
 def _random_frame(chain: Chain, count: int, seed: int) -> Array:

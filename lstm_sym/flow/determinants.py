@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_sym.flow.chains import SMALL, Chain, log_determinants
+from lstm_sym.flow.chains import CHUNK, SMALL, Chain, log_determinants
 from lstm_sym.flow.system import Array
 from lstm_sym.flow.windows import Window
 
@@ -26,13 +28,14 @@ class Determinants:
         self.closed_form = closed is not None and chain.units is None
         self._compared = whole and chain.whole
         self._values: Array | None = None
+        self._known: Array | None = None
         self._strains: Array | None = None
         self._singular: NDArray[np.bool_] | None = None
         self.counting = True
 
     def open(self, window: Window) -> None:
         """Go on to this window; its log-determinants are evaluated, all at once, only where they are needed."""
-        self._values, self._singular, self._strains = None, None, None
+        self._values, self._known, self._singular, self._strains = None, None, None, None
         if not self._compared:
             return
         self._values, least = self._evaluated(window)
@@ -48,7 +51,9 @@ class Determinants:
             found = log_determinants(self._chain.trajectory, start, stop)
             assert found is not None
             return found
-        return np.asarray(np.linalg.slogdet(self._chain.jacobians(start, stop))[1]), None
+        width = max(1, CHUNK // (8 * math.prod(self._chain.batch) * self._chain.size**2))
+        pieces = [(first, min(stop, first + width)) for first in range(start, stop, width)]
+        return np.concatenate([np.linalg.slogdet(self._chain.jacobians(*piece))[1] for piece in pieces]), None
 
     def strain(self, window: Window, first: int, last: int) -> list[float]:
         """How ill-conditioned the next 1, 2, … factors from ``first`` on are together, in nats; empty: unknown."""
@@ -66,8 +71,9 @@ class Determinants:
         """Where a factor may be singular: the closed form says so, or there is none."""
         if not self.closed_form:
             return np.ones(self._chain.batch, dtype=bool)
-        values = self._evaluated(window)[0] if self._values is None else self._values
-        return np.asarray(np.isneginf(values[window.time(place)]))
+        if self._known is None:
+            self._known = self._evaluated(window)[0] if self._values is None else self._values
+        return np.asarray(np.isneginf(self._known[window.time(place)]))
 
     def add(self, window: Window, first: int, last: int, lost: NDArray[np.bool_] | None = None) -> None:
         """Count the factors ``first`` … ``last`` − 1; ``lost`` (...): where a direction was seen to be lost."""

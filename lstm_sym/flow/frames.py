@@ -89,6 +89,8 @@ def _advance(
 ) -> tuple[Frame, int, NDArray[np.bool_]]:
     """One factorisation of factor · Q."""
     image = factor @ frame.Q
+    zero = factor == 0
+    suspect = suspect | zero.all(axis=-1).any(axis=-1) | zero.all(axis=-2).any(axis=-1)  # some may have underflowed
     columns, gained = wide.normalised(image, axis=-2)
     live = (frame.mantissa != 0) & (columns != 0).any(axis=-2)
     mantissa = np.where(live, frame.mantissa, 0.0)

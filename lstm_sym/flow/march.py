@@ -92,20 +92,22 @@ class March:
             self.flops,
         )
 
-    def reset(self, Q: Array) -> None:
-        """Go on from the vectors Q (..., S, r) at length one, nothing counted yet; those lost stay so."""
+    def reset(self, Q: Array, budget: Budget) -> None:
+        """Go on from the vectors Q (..., S, r) at length one, with a new budget; those lost stay so."""
         ones = np.where(self.mantissa != 0, 1.0, 0.0)
         self.restart(Frame(Q, ones, np.zeros_like(self.exponent), self.T))
-        self._budget.spent = 0.0
+        self._budget, self._plan = budget, self._plan.within(budget)
 
     def restart(self, frame: Frame) -> None:
         """Go on from ``frame``; vectors that are lost are dropped, where they are so in the whole batch."""
         live = frame.mantissa != 0
-        kept = int(live.reshape(-1, live.shape[-1]).any(axis=0).sum()) if live.size else live.shape[-1]
-        self.mantissa, self.exponent = frame.mantissa[..., :kept], frame.exponent[..., :kept]
-        self.T = None if frame.T is None else np.array(frame.T[..., :kept, :])
+        kept = int(live.sum(axis=-1).max()) if live.size else live.shape[-1]
+        first = np.argsort(~live, axis=-1, kind="stable")[..., :kept]
+        self.mantissa = np.take_along_axis(frame.mantissa, first, axis=-1)
+        self.exponent = np.take_along_axis(frame.exponent, first, axis=-1)
+        self.T = None if frame.T is None else np.take_along_axis(frame.T, first[..., None], axis=-2)
         self._alive = bool(self.mantissa.all())
-        rows = np.swapaxes(frame.Q[..., :kept], -1, -2)
+        rows = np.take_along_axis(np.swapaxes(frame.Q, -1, -2), first[..., None], axis=-2)
         self._start_with(np.array(rows, dtype=self.rows.dtype, order="C"))
 
     def advance(self, window: Window, first: int, last: int, determinants: Determinants) -> None:
@@ -177,7 +179,7 @@ class March:
         self._budget.spend(error, length, repeated)
 
     def _sorting(self) -> NDArray[np.intp] | None:
-        """The order of the vectors by magnitude, or None if they are in it, give or take a factor of four."""
+        """The order of the vectors by magnitude, or None if no two neighbours are out of it by a factor of four."""
         if self.T is None or (self.exponent[..., 1:] - self.exponent[..., :-1] <= 1).all():
             return None
         return np.argsort(-self.exponent, axis=-1, kind="stable")

@@ -50,5 +50,5 @@ def in_chunks(matrices: Iterable[Any]) -> Iterator[Array]:
         if not single:
             yield from (flattened(chunk) for chunk in group)
             continue
-        while together := list(itertools.islice(group, TOGETHER)):
+        while together := [np.array(matrix) for matrix in itertools.islice(group, TOGETHER)]:
             yield flattened(together)

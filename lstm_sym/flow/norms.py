@@ -128,7 +128,6 @@ class Carried:
         self.rows[..., np.arange(len(begin)), begin] = 1.0
         self.exponents: Integers = np.zeros((*question.batch, 1), dtype=np.int64)
         self._spare = np.empty_like(self.rows)
-        self._begun = False
 
     def take(self, window: Window, place: int) -> None:
         """One factor more; on one scale as long as no column falls too far below the others."""
@@ -137,6 +136,13 @@ class Carried:
         matrix, extra = window.matrix(place)
         exponents = np.broadcast_to(self.exponents, (*self.rows.shape[:-2], self.rows.shape[-1]))
         self.rows, self.exponents = pulled(self.rows, exponents, np.swapaxes(matrix, -1, -2), extra)
+        live = (self.rows != 0).any(axis=-2)
+        top = np.max(self.exponents, axis=-1, where=live, initial=-(2**62), keepdims=True)
+        low = np.min(self.exponents, axis=-1, where=live, initial=2**62, keepdims=True)
+        if np.all(top - low < SPREAD / 2):  # one scale will do again
+            top = np.where(live.any(axis=-1, keepdims=True), top, 0)
+            self.rows = wide.scale(self.rows, np.where(live, self.exponents - top, 0)[..., None, :])
+            self.exponents = top
 
     def _taken_on_one_scale(self, window: Window, place: int) -> bool:
         """Whether one plain product did it; if not, nothing has changed."""
@@ -146,12 +152,20 @@ class Carried:
         low = np.min(np.where(size > 0, size, top), axis=-1, keepdims=True, initial=np.inf)
         if not np.all((low >= top * 2.0**-SPREAD) & (top < LARGEST) & ((top > 1 / LARGEST) | (top == 0))):
             return False
+        if (size == 0).any() and self._underflowed(window, place, size):
+            return False
         self.rows, self._spare = product, self.rows
         _, drift = wide.split(top)
         if np.any(np.abs(drift) > DRIFT):
             self.rows *= np.exp2(-drift)[..., None]
             self.exponents = self.exponents + drift
         return True
+
+    def _underflowed(self, window: Window, place: int, size: Array) -> bool:
+        """Whether a column that came out as zero has terms that are not."""
+        matrix, _ = window.matrix(place)
+        acting = (self.rows != 0).any(axis=-2)[..., None, :] & (matrix != 0)
+        return bool((acting.any(axis=-1) & (size == 0)).any())
 
     def end(self, window: Window, place: int) -> tuple[Array, Integers]:
         """The block asked for after this factor: entries of ordinary size, and one power of two (...)."""
@@ -238,7 +252,8 @@ class SpectralNorm:
             if found is not None:
                 return found
         value = spectral_norm(blocks)
-        self._vector = blocks @ np.ones((blocks.shape[-1], 1)) if self._vector is None else self._vector
+        if self._vector is None or not self._vector.any():
+            self._vector = blocks @ np.ones((blocks.shape[-1], 1))
         return value
 
     def _iterated(self, blocks: Array) -> Array | None:

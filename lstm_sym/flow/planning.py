@@ -66,6 +66,12 @@ class Plan:
                 return steps
         return 1
 
+    def within(self, budget: Budget) -> Plan:
+        """The same knowledge under another budget."""
+        plan = Plan(budget, self._rounding)
+        plan._rate = self._rate
+        return plan
+
     def failed(self, steps: int) -> None:
         """That was too far."""
         self._longest = max(1, steps // 2)

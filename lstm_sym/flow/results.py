@@ -24,7 +24,8 @@ class Certificate:
     and batch, in the unit of the spectrum: to first order, for the Jacobians as they are in double precision.
     None where it was not estimated.  ``accuracy``: what was asked for.
 
-    ``factorizations``: LU and QR, re-orderings and finishing sweeps included.  ``steps``: Jacobians.
+    ``factorizations``: LU and QR, re-orderings and finishing sweeps included.  ``steps``: Jacobians.  Both count
+    the transient, ``error`` does not.
     ``seconds``: wall time.  ``flops``: floating-point operations of the matrix products and factorisations.
     """
 
@@ -88,6 +89,16 @@ class Spectrum(np.ndarray[Any, np.dtype[np.float64]]):
     def __array_finalize__(self, source: Any) -> None:
         """A slice or a result of arithmetic starts without certificate, unit and blocks."""
         self.unit, self.certificate, self.blocks = None, None, None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its unit, certificate and blocks."""
+        plain: Any = super().__reduce__()
+        return plain[0], plain[1], (plain[2], self.__dict__)
+
+    def __setstate__(self, state: Any) -> None:
+        """Unpickled."""
+        super().__setstate__(state[0])
+        self.__dict__.update(state[1])
 
     @property
     def standard_error(self) -> NDArray[np.float64] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from lstm_sym.flow.planning import Budget
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.sweeps import end, log_singular_values
 from lstm_sym.flow.system import Array, Progress, blocks
-from lstm_sym.flow.trajectories import a_run
+from lstm_sym.flow.trajectories import Trajectory, a_run, first_steps
 from lstm_sym.flow.windows import Window
 
 #: The rounding error allowed in a log singular value by default, in nats over the whole horizon.
@@ -64,7 +65,7 @@ def singular_spectrum(
     if accuracy is None:
         accuracy = SMALL_ACCURACY if trajectory.size <= SMALL else ACCURACY
     else:
-        accuracy = checks.positive("accuracy", accuracy)
+        accuracy = checks.tolerance("accuracy", accuracy)
     spans = blocks(trajectory.system, trajectory.parameters, trajectory.size)
     with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path, anchor)
@@ -72,20 +73,45 @@ def singular_spectrum(
         wanted = rank if k is None else checks.integer("k", k)
         if not 1 <= wanted <= rank:
             raise ValueError(f"k = {wanted}: expected an integer from 1 to {rank}, the size of the smaller block.")
-        if question.units is None:
+        if question.units is None and not question.backwards and not question.whole and not trajectory.once:
+            values, certificate = _from_the_left(trajectory, (of, wrt, path), lags, accuracy, progress)
+        elif question.units is None:
             values, certificate = spectra(question, lags, accuracy, progress)
         else:
             values, certificate = _direct(question, lags, accuracy)
     out = np.full((*values.shape[:-1], wanted), -np.inf)
     count = min(wanted, values.shape[-1])
     out[..., :count] = values[..., :count]
-    return Spectrum(out if hasattr(horizons, "__len__") else out[0], "nats", certificate)
+    return Spectrum(out if np.ndim(horizons) else out[0], "nats", certificate)
+
+
+def _from_the_left(
+    trajectory: Trajectory,
+    question: tuple[str, str, str],
+    lags: list[int],
+    accuracy: float,
+    progress: Progress | None,
+) -> tuple[Array, Certificate]:
+    """d of_k / d wrt_0 for blocks: of each step k by itself, as what reaches step k from the start.
+
+    Taken from the right a product ends in the selection of ``of``, which loses what is small beside the rest of the
+    state (an LSTM's h, where its units are saturated); taken from the left it begins with it.
+    """
+    found = {
+        lag: spectra(chain(first_steps(trajectory, lag), *question), [lag], accuracy, progress) for lag in lags
+    }
+    deepest = found[max(lags)][1]
+    work = sum(certificate.factorizations for _, certificate in found.values())
+    return np.concatenate([found[lag][0] for lag in lags]), replace(deepest, factorizations=work)
 
 
 def _lags(horizons: Any, steps: int | None) -> list[int]:
     """The horizons as a list, or ValueError saying what was given and what is expected."""
     expected = "expected integers from 1" + ("" if steps is None else f" to T = {steps}")
-    given = list(horizons) if hasattr(horizons, "__len__") else [horizons]
+    try:
+        given = list(horizons) if np.ndim(horizons) else [horizons]
+    except ValueError:  # ragged
+        raise ValueError(f"horizons = {horizons!r}: {expected}.") from None
     if not given:
         raise ValueError(f"horizons = {horizons!r} is empty: {expected}.")
     try:

@@ -76,6 +76,13 @@ class Recomputed:
         first = np.asarray(system.step(parameters, inputs[0], initial))
         self.dtype = np.result_type(first, initial)
 
+    def first(self, steps: int) -> Recomputed:
+        """Those of the first steps alone, in the same way; the checkpoints are shared."""
+        fewer = Recomputed.__new__(Recomputed)
+        fewer.__dict__.update(self.__dict__)
+        fewer.shape = (steps, *self.shape[1:])
+        return fewer
+
     def __len__(self) -> int:
         return int(self.shape[0])
 

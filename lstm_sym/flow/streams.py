@@ -43,6 +43,7 @@ class Stream:
             raise ValueError("inputs give no chunk: expected at least one, (t, ..., m).")
         self.system, self._prepare = system, prepare
         self.parameters, inputs, self.initial = prepare(parameters, first, initial)
+        self._first: Array | None = inputs
         self._chunks: Iterator[Any] | None = itertools.chain([inputs], iterator)
         self._state, self._kind = self.initial, inputs.shape[1:]
         self.inputs, self._before = _Placed(inputs[:0], 0), _Placed(inputs[:0], 0)
@@ -83,8 +84,9 @@ class Stream:
                 yield self._advance(part)
 
     def _checked(self, chunk: Any) -> Array:
-        if self.steps == 0 and isinstance(chunk, np.ndarray) and chunk.shape[1:] == self._kind:
-            return chunk
+        first, self._first = self._first, None
+        if first is not None:
+            return first
         _, inputs, _ = self._prepare(self.parameters, chunk, self._state)
         if inputs.shape[1:] != self._kind:
             place = f"the chunk after step {self.steps}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -93,6 +93,13 @@ class Trajectory:
         """One line: the system and the sizes."""
         shape = f"{len(self)} steps of {type(self.system).__name__}, state size {self.size}"
         return f"<Trajectory: {shape}{f', batch {self.batch}' if self.batch else ''}>"
+
+
+def first_steps(trajectory: Trajectory, steps: int) -> Trajectory:
+    """The first ``steps`` steps of a run, as views."""
+    states = trajectory.states
+    kept = states.first(steps) if isinstance(states, Recomputed) else states[:steps]
+    return replace(trajectory, inputs=trajectory.inputs[:steps], states=kept)
 
 
 #: What the analyses take.

@@ -90,7 +90,7 @@ def singular_vectors(
     if accuracy is None:
         accuracy = SMALL_ACCURACY if trajectory.size <= SMALL else ACCURACY
     else:
-        accuracy = checks.positive("accuracy", accuracy)
+        accuracy = checks.tolerance("accuracy", accuracy)
     with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path, anchor)
         if question.units is not None:

@@ -30,7 +30,7 @@ def quiet(size: int) -> Iterator[None]:
     For states of at most ``SERIAL`` numbers BLAS is held to one thread, if threadpoolctl is installed; both
     settings are put back at the end.
     """
-    unreported = np.errstate(under="ignore", over="ignore", invalid="ignore")
+    unreported = np.errstate(under="ignore", over="ignore", invalid="ignore", divide="ignore")
     with unreported, one_thread() if size <= SERIAL else nullcontext():
         yield
 

@@ -149,8 +149,15 @@ def evaluated_loss(cell: Cell, loss: Loss | Mapping[str, Any], values: Values) -
     return value, seeds
 
 
+def _read_only(array: Array) -> Array:
+    """A view that cannot be written to: the backward pass reads these arrays again."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def _called(loss: Loss, values: Values) -> tuple[float, Any]:
-    answer = loss(MappingProxyType(values))
+    answer = loss(MappingProxyType({name: _read_only(array) for name, array in values.items()}))
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise TypeError(LOSS_FORM)
     return real_scalar("the loss", answer[0]), answer[1]

@@ -64,6 +64,10 @@ class Kernel:
         closed = log_determinant(cell)
         self._logs = LogFactors(closed) if closed else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its cell: the generated code is made anew."""
+        return Kernel, (self.cell,)
+
     def __repr__(self) -> str:
         return f"Kernel({self.cell.name}: state {' '.join(self.cell.states)}, input {' '.join(self.cell.inputs)})"
 

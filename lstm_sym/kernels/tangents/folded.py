@@ -95,13 +95,13 @@ class _Directs:
     def push(self, t: int, rows: Array, out: Array) -> None:
         """out += diag v."""
         work = np.multiply(rows[..., None, self._column], self._numbers[t], out=self._room(rows))
-        out[..., self._rows] += work.reshape(*work.shape[:-2], -1)
+        out[..., self._rows] += work.reshape(*work.shape[:-2], math.prod(self._shape))
 
     def pull(self, t: int, rows: Array, out: Array) -> None:
         """out += diag u, for each of the diagonals."""
         part, numbers, room = rows[..., self._rows], self._numbers[t], self._room(rows)
-        work = room.reshape(*room.shape[:-2], -1)
-        np.multiply(part, numbers.reshape(*numbers.shape[:-2], -1), out=work)
+        work = room.reshape(*room.shape[:-2], math.prod(self._shape))
+        np.multiply(part, numbers.reshape(*numbers.shape[:-2], math.prod(self._shape)), out=work)
         target, size = out[..., self._column], self._shape[1]
         for place in range(self._shape[0]):
             target += work[..., place * size : (place + 1) * size]

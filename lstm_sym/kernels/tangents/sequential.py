@@ -95,7 +95,6 @@ class Sequential(Steps):
     def _back(self, branch: Branch, cotangent: Array, t: int, totals: dict[Place, Array], vector: Place) -> None:
         """The transpose of ``_through``."""
         below = (cotangent * at(self.diagonal(branch.diagonal), t)) @ self.matrix(branch.weight)
-        assert branch.inner is not None or vector in totals
         if branch.inner is None:
             _add(totals, vector, below)
             return
