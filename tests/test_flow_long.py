@@ -441,3 +441,19 @@ def test_what_is_small_beside_the_rest_of_the_state_is_found_from_the_start_too(
     np.testing.assert_allclose(
         found[1], exact_log_singular_values(J[:3], 4000, slice(0, 5), slice(5, 10)), atol=1e-12
     )
+
+
+def test_the_block_that_a_state_depends_on_is_not_selected_last() -> None:
+    p = KERNEL.parameters(5, 2, rng=1)
+    p = {name: 5 * array for name, array in p.items()}
+    x = np.random.default_rng(1).standard_normal((60, 2))
+    run = flow.run(KERNEL, p, x)
+    J = KERNEL.jacobian(p, x, run.previous)
+    for lag in (3, 40):
+        found = flow.singular_spectrum(run, "state", "h", lag)
+        exact = exact_log_singular_values(J[60 - lag :], 8000, slice(0, 10), slice(0, 5))
+        np.testing.assert_allclose(found, exact, rtol=0, atol=1e-8)
+        vectors = flow.singular_vectors(run, "state", "h", lag)
+        np.testing.assert_allclose(vectors.logs, exact, rtol=0, atol=1e-8)
+        assert vectors.left.shape == (10, 5)
+        assert vectors.right.shape == (5, 5)

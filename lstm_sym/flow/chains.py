@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lstm_sym import checks
+from lstm_sym.flow.states import Recomputed
 from lstm_sym.flow.system import Array, block, blocks, capability
-from lstm_sym.flow.trajectories import Run
+from lstm_sym.flow.trajectories import Run, Trajectory, part
 
 PATHS = ("full", "direct", "total")
 ANCHORS = ("end", "start")
@@ -139,6 +140,31 @@ def chain(trajectory: Run, of: str, wrt: str, path: str, anchor: str = "end") ->
         capability(trajectory.system, "within", "path 'total'")
         effect_of = wrt if backwards else None
     return Chain(trajectory, rows, columns, np.arange(size), backwards, effect_of)
+
+
+def loses_by_selection(question: Chain, path: str) -> bool:
+    """Whether a product is better taken in the other direction, one horizon at a time.
+
+    A march that ends in the selection of a block loses what is small there beside the rest of the state (an LSTM's
+    h hangs on its c where units are saturated).  It is better begun with that block: from the start whenever ``of``
+    is one, from the end where ``wrt`` is one and ``of`` is everything.
+    """
+    if question.units is not None or not isinstance(question.trajectory, Trajectory):
+        return False
+    selects_of, selects_wrt = (len(end) < question.size for end in (question.of, question.wrt))
+    if not question.backwards:
+        return selects_of
+    stored = not isinstance(question.trajectory.states, Recomputed)
+    return stored and selects_wrt and not selects_of and path == "full"
+
+
+def turned(question: Chain, of: str, wrt: str, horizon: int) -> Chain:
+    """The same product over ``horizon`` steps, taken in the other direction."""
+    run = question.trajectory
+    assert isinstance(run, Trajectory)
+    if question.backwards:
+        return chain(part(run, len(run) - horizon, len(run)), of, wrt, "full", "start")
+    return chain(part(run, 0, horizon), of, wrt, "full", "end")
 
 
 def _direct_chain(trajectory: Run, of: str, wrt: str, backwards: bool) -> Chain:

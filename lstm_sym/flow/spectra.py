@@ -11,7 +11,7 @@ import numpy as np
 
 from lstm_sym import checks
 from lstm_sym.flow import wide
-from lstm_sym.flow.chains import Chain, chain, relevant
+from lstm_sym.flow.chains import Chain, chain, loses_by_selection, relevant, turned
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, orthonormal
 from lstm_sym.flow.march import March
@@ -20,7 +20,7 @@ from lstm_sym.flow.planning import Budget
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.sweeps import end, log_singular_values
 from lstm_sym.flow.system import Array, Progress, blocks
-from lstm_sym.flow.trajectories import Trajectory, a_run, first_steps
+from lstm_sym.flow.trajectories import a_run
 from lstm_sym.flow.windows import Window
 
 #: The rounding error allowed in a log singular value by default, in nats over the whole horizon.
@@ -55,7 +55,9 @@ def singular_spectrum(
     What the certificate shows and what it cannot: "Limits" in docs/conventions.md.
 
     One pass over the product serves every horizon: a graded factorisation Q · diag(e^d) · T that is advanced a
-    few steps at a time, and finished, at each wanted lag, by sweeps (G. W. Stewart, ETNA 5, 1997).
+    few steps at a time, and finished, at each wanted lag, by sweeps (G. W. Stewart, ETNA 5, 1997).  Where that pass
+    would end in the selection of a block which hangs on the rest of the state, every horizon has one of its own, in
+    the other direction.
 
     Raises UnknownNameError for an unknown block, path or anchor, ValueError for horizons outside 1 … T, k outside
     1 … r, or where the system lacks what the path needs.
@@ -73,8 +75,8 @@ def singular_spectrum(
         wanted = rank if k is None else checks.integer("k", k)
         if not 1 <= wanted <= rank:
             raise ValueError(f"k = {wanted}: expected an integer from 1 to {rank}, the size of the smaller block.")
-        if question.units is None and not question.backwards and not question.whole and not trajectory.once:
-            values, certificate = _from_the_left(trajectory, (of, wrt, path), lags, accuracy, progress)
+        if loses_by_selection(question, path):
+            values, certificate = _one_by_one(question, of, wrt, lags, accuracy, progress)
         elif question.units is None:
             values, certificate = spectra(question, lags, accuracy, progress)
         else:
@@ -85,21 +87,11 @@ def singular_spectrum(
     return Spectrum(out if np.ndim(horizons) else out[0], "nats", certificate)
 
 
-def _from_the_left(
-    trajectory: Trajectory,
-    question: tuple[str, str, str],
-    lags: list[int],
-    accuracy: float,
-    progress: Progress | None,
+def _one_by_one(
+    question: Chain, of: str, wrt: str, lags: list[int], accuracy: float, progress: Progress | None
 ) -> tuple[Array, Certificate]:
-    """d of_k / d wrt_0 for blocks: of each step k by itself, as what reaches step k from the start.
-
-    Taken from the right a product ends in the selection of ``of``, which loses what is small beside the rest of the
-    state (an LSTM's h, where its units are saturated); taken from the left it begins with it.
-    """
-    found = {
-        lag: spectra(chain(first_steps(trajectory, lag), *question), [lag], accuracy, progress) for lag in lags
-    }
+    """The log singular values at every lag, each from a pass of its own in the other direction."""
+    found = {lag: spectra(turned(question, of, wrt, lag), [lag], accuracy, progress) for lag in lags}
     deepest = found[max(lags)][1]
     work = sum(certificate.factorizations for _, certificate in found.values())
     return np.concatenate([found[lag][0] for lag in lags]), replace(deepest, factorizations=work)

@@ -95,11 +95,12 @@ class Trajectory:
         return f"<Trajectory: {shape}{f', batch {self.batch}' if self.batch else ''}>"
 
 
-def first_steps(trajectory: Trajectory, steps: int) -> Trajectory:
-    """The first ``steps`` steps of a run, as views."""
+def part(trajectory: Trajectory, start: int, stop: int) -> Trajectory:
+    """The steps ``start`` … ``stop`` − 1 of a run; views, if its states are stored or ``start`` is 0."""
     states = trajectory.states
-    kept = states.first(steps) if isinstance(states, Recomputed) else states[:steps]
-    return replace(trajectory, inputs=trajectory.inputs[:steps], states=kept)
+    kept = states.first(stop) if isinstance(states, Recomputed) and start == 0 else states[start:stop]
+    initial = trajectory.before(start, start + 1)[0]
+    return replace(trajectory, inputs=trajectory.inputs[start:stop], initial=initial, states=kept)
 
 
 #: What the analyses take.

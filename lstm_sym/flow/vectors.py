@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lstm_sym import checks
 from lstm_sym.flow import wide
-from lstm_sym.flow.chains import Chain, chain, relevant
+from lstm_sym.flow.chains import Chain, chain, loses_by_selection, relevant, turned
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, orthonormal
 from lstm_sym.flow.march import March
@@ -93,6 +93,8 @@ def singular_vectors(
         accuracy = checks.tolerance("accuracy", accuracy)
     with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path, anchor)
+        if loses_by_selection(question, path):
+            question = turned(question, of, wrt, horizon)
         if question.units is not None:
             raise ValueError(
                 "path 'direct' has no singular vectors but the unit vectors, every unit being by itself:"
