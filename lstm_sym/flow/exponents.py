@@ -14,7 +14,7 @@ from lstm_sym.flow.chains import Chain, chain
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.interruption import Interruption
 from lstm_sym.flow.march import March
-from lstm_sym.flow.planning import Budget
+from lstm_sym.flow.planning import SMALL, Budget, granted
 from lstm_sym.flow.results import Spectrum
 from lstm_sym.flow.states import StateNotFiniteError
 from lstm_sym.flow.system import Array, Progress
@@ -30,8 +30,6 @@ COHERENT = 1000
 #: After a transient exponents are sensitive to the frame it left (a turn by 1e-12 moved one by 3.5e-10 in an
 #: LSTM with n = 100): rounding is then held to this share of what is asked for, in the transient to so much less.
 SENSITIVE, SETTLING = 0.1, 0.01
-#: States up to this size are factored at every step, which costs them little: no rounding is granted.
-SMALL, SMALL_ACCURACY = 64, 0.0
 
 
 def lyapunov_spectrum(
@@ -86,7 +84,7 @@ def lyapunov_spectrum(
     trajectory = a_run(trajectory)
     size = trajectory.size
     dtype = _precision(dtype)
-    tolerance = _default(size, dtype) if accuracy is None else checks.tolerance("accuracy", accuracy)
+    tolerance = granted(accuracy, ACCURACY[dtype], size if dtype == np.float64 else SMALL + 1)
     Q = _frame(frame, size, _count(k, frame, size))
     transient = checks.integer("transient", transient)
     most = None if trajectory.once else len(trajectory) - 1
@@ -231,11 +229,6 @@ def _precision(dtype: Any) -> np.dtype[Any]:
     if found not in ACCURACY:
         raise TypeError(f"dtype = {dtype!r}: expected float64 or float32.")
     return found
-
-
-def _default(size: int, dtype: np.dtype[Any]) -> float:
-    """The accuracy by default."""
-    return SMALL_ACCURACY if size <= SMALL and dtype == np.float64 else ACCURACY[dtype]
 
 
 def _count(k: Any, frame: Any, size: int) -> int:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from lstm_sym import checks
+
+#: States up to this size are factored at every step by default, which costs them little.
+SMALL = 64
 #: Steps between factorisations, at most: beyond, one costs next to nothing beside the steps.
 LONGEST = 64
 #: The most that a factorisation after several steps may take of all that is granted.
@@ -14,6 +19,13 @@ MEMORY = 0.1
 FOUND_AGAIN = 0.85
 #: The error may come out this much larger than expected before an interval was not worth trying.
 MARGIN = 2.0
+
+
+def granted(accuracy: Any, usual: float, size: int) -> float:
+    """The accuracy asked for, checked; by default the usual one, or, for small states, as fine as it gets (0)."""
+    if accuracy is not None:
+        return checks.tolerance("accuracy", accuracy)
+    return 0.0 if size <= SMALL else usual
 
 
 class Budget:

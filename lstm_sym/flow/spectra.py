@@ -16,7 +16,7 @@ from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, orthonormal
 from lstm_sym.flow.march import March
 from lstm_sym.flow.norms import unit_norms
-from lstm_sym.flow.planning import Budget
+from lstm_sym.flow.planning import Budget, granted
 from lstm_sym.flow.results import Certificate, Spectrum
 from lstm_sym.flow.sweeps import end, log_singular_values
 from lstm_sym.flow.system import Array, Progress, blocks
@@ -25,8 +25,6 @@ from lstm_sym.flow.windows import Window
 
 #: The rounding error allowed in a log singular value by default, in nats over the whole horizon.
 ACCURACY = 1e-7
-#: States up to this size are factored at every step, which costs them little: no rounding is granted.
-SMALL, SMALL_ACCURACY = 64, 0.0
 
 
 def singular_spectrum(
@@ -64,10 +62,7 @@ def singular_spectrum(
     """
     trajectory = a_run(trajectory)
     lags = _lags(horizons, None if trajectory.once else len(trajectory))
-    if accuracy is None:
-        accuracy = SMALL_ACCURACY if trajectory.size <= SMALL else ACCURACY
-    else:
-        accuracy = checks.tolerance("accuracy", accuracy)
+    accuracy = granted(accuracy, ACCURACY, trajectory.size)
     spans = blocks(trajectory.system, trajectory.parameters, trajectory.size)
     with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path, anchor)

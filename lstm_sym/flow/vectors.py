@@ -15,9 +15,9 @@ from lstm_sym.flow.chains import Chain, chain, loses_by_selection, relevant, tur
 from lstm_sym.flow.determinants import Determinants
 from lstm_sym.flow.frames import Frame, orthonormal
 from lstm_sym.flow.march import March
-from lstm_sym.flow.planning import Budget
+from lstm_sym.flow.planning import Budget, granted
 from lstm_sym.flow.results import Certificate, Spectrum
-from lstm_sym.flow.spectra import ACCURACY, SMALL, SMALL_ACCURACY
+from lstm_sym.flow.spectra import ACCURACY
 from lstm_sym.flow.sweeps import Sides, end, log_singular_values
 from lstm_sym.flow.system import Array, Progress
 from lstm_sym.flow.trajectories import Run, a_run
@@ -87,10 +87,7 @@ def singular_vectors(
     """
     trajectory = a_run(trajectory)
     horizon = _horizon(horizon, trajectory)
-    if accuracy is None:
-        accuracy = SMALL_ACCURACY if trajectory.size <= SMALL else ACCURACY
-    else:
-        accuracy = checks.tolerance("accuracy", accuracy)
+    accuracy = granted(accuracy, ACCURACY, trajectory.size)
     with wide.quiet(trajectory.size):
         question = chain(trajectory, of, wrt, path, anchor)
         if loses_by_selection(question, path):
