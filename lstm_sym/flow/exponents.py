@@ -29,7 +29,7 @@ ACCURACY = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-3}
 COHERENT = 1000
 #: After a transient exponents are sensitive to the frame it left (a turn by 1e-12 moved one by 3.5e-10 in an
 #: LSTM with n = 100): rounding is then held to this share of what is asked for, in the transient to so much less.
-SENSITIVE, SETTLING = 0.1, 0.01
+SENSITIVE, SETTLING = 0.01, 0.1
 
 
 def lyapunov_spectrum(
