@@ -50,14 +50,22 @@ def orthonormal(frame: Frame) -> Frame:
     kept, sort = frame.mantissa != 0, frame.T is not None
     Q, R, order = _factored(frame.Q, frame.mantissa, frame.exponent, kept, sort)
     kept, mantissa, exponent = _entries(order, kept, frame.mantissa, frame.exponent)
+    T = None if frame.T is None else np.take_along_axis(frame.T, order[..., None], axis=-2)
+    return _absorbed(Q, R, kept, Frame(Q, mantissa, exponent, T), order)
+
+
+def _absorbed(Q: Array, R: Array, kept: NDArray[np.bool_], frame: Frame, places: NDArray[np.intp]) -> Frame:
+    """Q R · diag(μ) · T as Q' · diag(μ') · T', the signs of R in Q'; μ and T of ``frame`` in the order of R.
+
+    kept: the columns that are not lost; places: where they stood before, see ``coupling``.
+    """
     diagonal = np.where(kept, np.diagonal(R, axis1=-2, axis2=-1), 0.0)
     T = frame.T
     if T is not None:
-        T = np.take_along_axis(T, order[..., None], axis=-2)
-        T = coupling(R, diagonal, mantissa, exponent, order) @ T
-    mantissa, carry = wide.split(mantissa * np.abs(diagonal))
+        T = coupling(R, diagonal, frame.mantissa, frame.exponent, places) @ T
+    mantissa, carry = wide.split(frame.mantissa * np.abs(diagonal))
     signs = np.where(diagonal < 0, -1.0, 1.0)
-    return Frame(Q * signs[..., None, :], mantissa, exponent + carry, T)
+    return Frame(Q * signs[..., None, :], mantissa, frame.exponent + carry, T)
 
 
 def advance(
@@ -107,15 +115,10 @@ def _advance(
     mantissa, exponent = _entries(order, mantissa, exponent)
     Q, R, turns = _factored(_columns(columns, order), mantissa, exponent, kept, sort)
     order, moves, kept, mantissa, exponent = _entries(turns, order, moves, kept, mantissa, exponent)
-    diagonal = np.where(kept, np.diagonal(R, axis1=-2, axis2=-1), 0.0)
-    T = frame.T
-    if T is not None:
-        T = np.take_along_axis(T, order[..., None], axis=-2)
-        T = coupling(R, diagonal, mantissa, exponent, moves) @ T
-    magnitudes, carry = wide.split(mantissa * np.abs(diagonal))
-    lost = np.count_nonzero(magnitudes, axis=-1) < np.count_nonzero(frame.mantissa, axis=-1)
-    signs = np.where(diagonal < 0, -1.0, 1.0)
-    return Frame(Q * signs[..., None, :], magnitudes, exponent + carry, T), count, np.asarray(lost)
+    T = None if frame.T is None else np.take_along_axis(frame.T, order[..., None], axis=-2)
+    new = _absorbed(Q, R, kept, Frame(Q, mantissa, exponent, T), moves)
+    lost = np.count_nonzero(new.mantissa, axis=-1) < np.count_nonzero(frame.mantissa, axis=-1)
+    return new, count, np.asarray(lost)
 
 
 def advanced(
