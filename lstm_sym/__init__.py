@@ -16,45 +16,114 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "lstm_sym.cells": ("LSTM", "RNN"),
-    "lstm_sym.cell": ("Cell", "CellError"),
-    "lstm_sym.typeset": ("latex", "sheet"),
+    "lstm_sym.cells": (
+        *("LSTM", "LSTMNoForget", "PeepholeLSTM", "CoupledLSTM", "ProjectionLSTM", "MinLSTM", "SLSTM"),
+        *("GRU", "GRUResetAfter", "MGU", "JANET", "UGRNN", "MinimalRNN", "MinGRU"),
+        *("RNN", "IndRNN", "LeakyRNN", "AntisymmetricRNN"),
+    ),
+    "lstm_sym.cell": ("Cell", "CellError", "stack"),
+    "lstm_sym.notation": ("Notation",),
+    "lstm_sym.typeset": ("latex", "sheet", "derivation"),
     "lstm_sym.kernels": ("Kernel",),
+    "lstm_sym.targets": ("source",),
+    "lstm_sym.claims": ("check", "diag"),
     "lstm_sym.flow": (
         *("Trajectory", "run", "gradient_norms", "singular_spectrum", "singular_vectors"),
         *("lyapunov_spectrum", "covariant_vectors"),
     ),
+    "lstm_sym.shares": ("path_shares",),
+    "lstm_sym.pairs": ("bidirectional",),
     "lstm_sym.comparison": ("compare",),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
+    "lstm_sym.calculus.backpropagation": ("adjoint",),
+    "lstm_sym.calculus.second": ("hessian",),
+    "lstm_sym.calculus.routes": ("paths",),
+    "lstm_sym.calculus.bounds": ("bound",),
+    "lstm_sym.calculus.limits": ("limit", "zero_state"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
+    "GRU",
+    "JANET",
     "LSTM",
+    "MGU",
     "RNN",
+    "SLSTM",
+    "UGRNN",
+    "AntisymmetricRNN",
     "Cell",
     "CellError",
+    "CoupledLSTM",
+    "GRUResetAfter",
+    "IndRNN",
     "Kernel",
+    "LSTMNoForget",
+    "LeakyRNN",
+    "MinGRU",
+    "MinLSTM",
+    "MinimalRNN",
+    "Notation",
+    "PeepholeLSTM",
+    "ProjectionLSTM",
     "Trajectory",
     "VerificationError",
+    "adjoint",
+    "bidirectional",
+    "bound",
+    "check",
     "compare",
     "covariant_vectors",
+    "derivation",
+    "diag",
     "gradient_norms",
+    "hessian",
     "horizon_product",
     "jacobian",
     "latex",
+    "limit",
     "log_determinant",
     "lyapunov_spectrum",
+    "path_shares",
+    "paths",
     "run",
     "sheet",
     "singular_spectrum",
     "singular_vectors",
+    "source",
+    "stack",
     "verify",
+    "zero_state",
 ]
 
 if TYPE_CHECKING:
     from lstm_sym.calculus import VerificationError, horizon_product, jacobian, log_determinant, verify
-    from lstm_sym.cell import Cell, CellError
-    from lstm_sym.cells import LSTM, RNN
+    from lstm_sym.calculus.backpropagation import adjoint
+    from lstm_sym.calculus.bounds import bound
+    from lstm_sym.calculus.limits import limit, zero_state
+    from lstm_sym.calculus.routes import paths
+    from lstm_sym.calculus.second import hessian
+    from lstm_sym.cell import Cell, CellError, stack
+    from lstm_sym.cells import (
+        GRU,
+        JANET,
+        LSTM,
+        MGU,
+        RNN,
+        SLSTM,
+        UGRNN,
+        AntisymmetricRNN,
+        CoupledLSTM,
+        GRUResetAfter,
+        IndRNN,
+        LeakyRNN,
+        LSTMNoForget,
+        MinGRU,
+        MinimalRNN,
+        MinLSTM,
+        PeepholeLSTM,
+        ProjectionLSTM,
+    )
+    from lstm_sym.claims import check, diag
     from lstm_sym.comparison import compare
     from lstm_sym.flow import (
         Trajectory,
@@ -66,7 +135,11 @@ if TYPE_CHECKING:
         singular_vectors,
     )
     from lstm_sym.kernels import Kernel
-    from lstm_sym.typeset import latex, sheet
+    from lstm_sym.notation import Notation
+    from lstm_sym.pairs import bidirectional
+    from lstm_sym.shares import path_shares
+    from lstm_sym.targets import source
+    from lstm_sym.typeset import derivation, latex, sheet
 
 
 def __getattr__(name: str) -> Any:

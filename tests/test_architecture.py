@@ -19,7 +19,7 @@ PACKAGE = Path(ls.__file__).parent
 #: A module imports only from its own layer and those above it in this list.
 LAYERS = [
     *("checks", "files", "functions", "notation", "cell", "cells", "calculus", "typeset", "kernels"),
-    *("flow", "comparison", "figures", "scripts"),
+    *("targets", "claims", "flow", "shares", "pairs", "comparison", "figures", "scripts"),
 ]
 #: Below the line in the design: no SymPy.
 NUMERIC = {"flow", "figures"}
