@@ -166,12 +166,52 @@ class relu(Activation):
         return positive(value)
 
 
+class dlogsigmoid(Slope):
+    """(log σ)′(a) = 1 − σ(a) = σ(−a)."""
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """1/(1 + e^a)."""
+        return 1 / (1 + sp.exp(a))
+
+
+class logsigmoid(Activation):
+    """log σ(a) = −log(1 + e^−a), range (−∞, 0): the logarithm of a gate, as exact as the gate at any a."""
+
+    slope = dlogsigmoid
+
+    @staticmethod
+    def closed_form(a: sp.Expr) -> sp.Expr:
+        """−log(1 + e^−a)."""
+        return -sp.log(1 + sp.exp(-a))
+
+    @staticmethod
+    def slope_from_value(value: sp.Expr) -> sp.Expr:
+        """1 − e^l."""
+        return 1 - sp.exp(value)
+
+
+class maximum(sp.Function):
+    """The larger of two, max(a, b); at a tie it follows b."""
+
+    nargs = 2
+    is_extended_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """[a − b > 0] with respect to a, and 1 − [a − b > 0] with respect to b."""
+        larger = positive(self.args[0] - self.args[1])
+        return larger if argindex == 1 else 1 - larger
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return sp.Max(*self.args)._eval_evalf(prec)
+
+
 def identity(a: sp.Expr) -> sp.Expr:
     """The linear activation: a itself."""
     return a
 
 
-for _activation in (sigmoid, tanh, relu):
+for _activation in (sigmoid, tanh, relu, logsigmoid):
     _activation.slope.of = _activation
 
 #: The functions that an equation may call, by name.
@@ -179,12 +219,18 @@ FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {
     "sigmoid": sigmoid,
     "tanh": tanh,
     "relu": relu,
+    "logsigmoid": logsigmoid,
     "identity": identity,
     "exp": sp.exp,
     "log": sp.log,
+    "sqrt": sp.sqrt,
     "sin": sp.sin,
     "cos": sp.cos,
+    "max": maximum,
 }
+
+#: How many arguments those take that take more than one.
+ARGUMENTS: Mapping[str, int] = {"max": 2}
 
 
 def slopes_from_values(expression: sp.Expr, names: Mapping[sp.Expr, sp.Symbol]) -> sp.Expr:
@@ -272,6 +318,23 @@ def _positive(a: Array, out: Array | None = None) -> Array:
     return found
 
 
+def _logsigmoid(a: Array, out: Array | None = None) -> Array:
+    """log σ(a) = min(a, 0) − log(1 + e^−|a|), elementwise."""
+    e = _decay(a)
+    below = np.multiply(a, a.real < 0)
+    return np.asarray(np.subtract(below, np.log1p(e, out=e), out=out))
+
+
+def _dlogsigmoid(a: Array, out: Array | None = None) -> Array:
+    """σ(−a), elementwise."""
+    return _sigmoid(np.negative(a), out=out)
+
+
+def _maximum(a: Array, b: Array) -> Array:
+    """The larger of two, elementwise; of complex numbers the one with the larger real part."""
+    return np.where(np.real(a) > np.real(b), a, b)
+
+
 #: What generated code calls, by name.
 FORMS: Mapping[str, Callable[..., Array]] = {
     "sigmoid": _sigmoid,
@@ -281,23 +344,27 @@ FORMS: Mapping[str, Callable[..., Array]] = {
     "relu": _relu,
     "drelu": _positive,
     "positive": _positive,
+    "logsigmoid": _logsigmoid,
+    "dlogsigmoid": _dlogsigmoid,
+    "maximum": _maximum,
 }
 
 
 def _quiet(form: Callable[..., Array]) -> Callable[..., Array]:
     """``form`` of anything that is an array to NumPy; no argument makes it complain."""
 
-    def quiet(a: Any) -> Array:
-        array = np.multiply(a, 1.0)
+    def quiet(*arguments: Any) -> Array:
+        arrays = [np.multiply(a, 1.0) for a in arguments]
+        shape = np.broadcast_shapes(*(array.shape for array in arrays))
         with np.errstate(under="ignore"):
-            return form(np.atleast_1d(array)).reshape(array.shape)
+            return form(*map(np.atleast_1d, arrays)).reshape(shape)
 
     quiet.__doc__ = form.__doc__
     return quiet
 
 
 #: The same for calls from elsewhere: of numbers, lists or arrays, and without floating-point warnings.
-NUMPY_FORMS: Mapping[str, Callable[[Any], Array]] = {name: _quiet(form) for name, form in FORMS.items()}
+NUMPY_FORMS: Mapping[str, Callable[..., Array]] = {name: _quiet(form) for name, form in FORMS.items()}
 
 #: Names with a meaning in equations or generated code; nothing in a cell may be called so.
 RESERVED = frozenset(FUNCTIONS) | frozenset(NUMPY_FORMS) | {"state", "numpy", "initial", "hidden", "diag"}

@@ -162,7 +162,7 @@ def scalar(expression: sp.Expr, style: Style) -> str:
     if expression.is_Pow:
         return _power(expression, style)
     if expression.is_Function or isinstance(expression, Slope):
-        return style.call(type(expression).__name__, scalar(expression.args[0], style))
+        return style.call(type(expression).__name__, ", ".join(scalar(a, style) for a in expression.args))
     raise TypeError(f"cannot write {type(expression).__name__} {expression} as text.")
 
 

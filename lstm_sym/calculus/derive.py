@@ -12,7 +12,7 @@ from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import IDENTITY, Term, Terms, merged, product
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Affine, Cell, Elementwise, Node, a_cell
-from lstm_sym.cell.graph import unit
+from lstm_sym.cell.graph import base, unit
 from lstm_sym.checks import unknown_name
 from lstm_sym.notation import lagged
 
@@ -45,7 +45,7 @@ def _node_terms(cell: Cell, node: Node, found: dict[str, Terms]) -> list[Term]:
     """The chain rule at one node."""
     if isinstance(node, Affine):
         terms = [
-            Term((sp.S.One, sp.S.One), (cell.weights[w],)) @ t for w, v in node.products for t in found.get(v, ())
+            Term((sp.S.One, sp.S.One), (cell.factor(w),)) @ t for w, v in node.products for t in found.get(v, ())
         ]
         return terms + [t for bias in node.biases for t in found.get(bias, ())]
     local = local_derivatives(node)
@@ -68,11 +68,13 @@ def resolve_wrt(cell: Cell, wrt: object) -> str:
     """The vector that ``wrt`` names; a state's name (as text) means the state that enters the step."""
     name = _name(wrt)
     if name in cell.weights:
-        fed = [n.name for n in cell.nodes if isinstance(n, Affine) and name in dict(n.products)]
+        fed = [n.name for n in cell.nodes if isinstance(n, Affine) and name in {base(w) for w, _ in n.products}]
         raise ValueError(
             f"wrt = {name!r} is a weight matrix: a derivative by a matrix has three indices. Ask for what it feeds"
             f" ({', '.join(fed)}), or for numbers from Kernel(...).gradient."
         )
+    if name in cell.constants:
+        raise ValueError(f"wrt = {name!r} is one number for all units: numbers come from Kernel(...).gradient.")
     if isinstance(wrt, str) and name in cell.states:
         return lagged(name)
     if name in cell.vectors or name in cell.vector_parameters:

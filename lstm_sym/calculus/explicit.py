@@ -62,7 +62,7 @@ def _matrix_expression(cell: Cell, term: Term, sizes: Mapping[str, Size], shape:
         size = sizes[space]
         if diagonal != 1 or not term.weights:
             factors.append(
-                sp.Identity(size) if diagonal == 1 else sp.DiagMatrix(_vector_expression(diagonal, size))
+                sp.Identity(size) if diagonal == 1 else sp.DiagMatrix(_vector_expression(cell, diagonal, size))
             )
         if place < len(term.weights):
             weight = term.weights[place]
@@ -72,18 +72,20 @@ def _matrix_expression(cell: Cell, term: Term, sizes: Mapping[str, Size], shape:
     return sp.MatMul(*factors)
 
 
-def _vector_expression(expression: sp.Expr, size: Size) -> sp.MatrixExpr:
+def _vector_expression(cell: Cell, expression: sp.Expr, size: Size) -> sp.MatrixExpr:
     """A per-unit expression as a column vector of SymPy's elementwise products, sums and powers."""
+    if cell.is_constant(expression):
+        return expression * sp.OneMatrix(size, 1)
     if expression.is_Symbol:
         return sp.MatrixSymbol(expression.name, size, 1)
-    if expression.is_number:
-        return expression * sp.OneMatrix(size, 1)
     if expression.is_Add:
-        return sp.MatAdd(*(_vector_expression(term, size) for term in expression.args))
+        return sp.MatAdd(*(_vector_expression(cell, term, size) for term in expression.args))
     if expression.is_Mul:
-        number, rest = expression.as_coeff_Mul()
-        factors = [_vector_expression(factor, size) for factor in sp.Mul.make_args(rest)]
-        return number * (HadamardProduct(*factors) if len(factors) > 1 else factors[0])
+        numbers = [factor for factor in expression.args if cell.is_constant(factor)]
+        factors = [_vector_expression(cell, f, size) for f in expression.args if f not in numbers]
+        return sp.Mul(*numbers) * (HadamardProduct(*factors) if len(factors) > 1 else factors[0])
     if expression.is_Pow:
-        return HadamardPower(_vector_expression(expression.base, size), expression.exp)
+        return HadamardPower(_vector_expression(cell, expression.base, size), expression.exp)
+    if expression.is_Function and len(expression.args) == 1:
+        return _vector_expression(cell, expression.args[0], size).applyfunc(type(expression))
     raise TypeError(f"{expression} has no counterpart among SymPy's matrix expressions.")

@@ -152,7 +152,9 @@ def _value(cell: Cell, name: str, value: Any) -> Array:
     array = finite(name, value)
     if name in cell.weights and array.ndim != 2:
         raise ValueError(f"{name} has shape {array.shape}: expected (rows, columns).")
-    if array.ndim == 0:
+    if name in cell.constants and array.ndim:
+        raise ValueError(f"{name} has shape {array.shape}: expected one number.")
+    if array.ndim == 0 and name not in cell.constants:
         raise ValueError(f"{name} is a single number: expected a vector, (..., n).")
     return array
 
@@ -161,6 +163,8 @@ def _sizes(cell: Cell, values: Mapping[str, Array]) -> dict[str, int]:
     """The length behind every size name that some value has."""
     sizes: dict[str, int] = {}
     for name, value in values.items():
+        if name in cell.constants:
+            continue
         if name in cell.weights:
             weight = cell.weights[name]
             lengths = {(weight.rows, value.shape[0]), (weight.columns, value.shape[1])}

@@ -11,7 +11,7 @@ from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Affine, Cell, Node
-from lstm_sym.cell.graph import unit
+from lstm_sym.cell.graph import TRANSPOSE, base, unit
 from lstm_sym.functions import Slope
 from lstm_sym.notation import lag_of, lagged
 
@@ -31,6 +31,8 @@ class WrittenOut:
 
     def leaves(self, name: str) -> Units:
         """Free symbols for a vector that nothing is substituted for."""
+        if name in self.cell.constants:
+            return [sp.Symbol(name, real=True)] * max(self._sizes.values())
         size = self._sizes[self.cell.sizes[name if name in self.cell.sizes else lag_of(name)[0]]]
         return [sp.Symbol(f"{name}[{k}]", real=True) for k in range(size)]
 
@@ -79,8 +81,9 @@ class WrittenOut:
     def _node(self, node: Node, values: Mapping[str, Units]) -> Units:
         if isinstance(node, Affine):
             total = sp.zeros(self._sizes[self.cell.sizes[node.name]], 1)
-            for weight, vector in node.products:
-                total += self.weight(weight) * sp.Matrix(values[vector])
+            for factor, vector in node.products:
+                weight = self.weight(base(factor))
+                total += (weight.T if factor.endswith(TRANSPOSE) else weight) * sp.Matrix(values[vector])
             return [sum((values[bias][k] for bias in node.biases), entry) for k, entry in enumerate(total)]
         size = self._sizes[self.cell.sizes[node.name]]
         return [node.expression.xreplace({unit(v): values[v][k] for v in node.reads}) for k in range(size)]
@@ -130,7 +133,7 @@ class WrittenOut:
         """``expression`` with slopes through their values and every activation a free symbol, outermost first."""
         expression = expression.xreplace({slope: slope.from_value for slope in expression.atoms(Slope)})
         while functions := expression.atoms(sp.Function):
-            inner = {a for f in functions for a in f.args[0].atoms(sp.Function)}
+            inner = {a for f in functions for argument in f.args for a in argument.atoms(sp.Function)}
             outer = {f: self._free.setdefault(f, sp.Dummy(real=True)) for f in functions - inner}
             expression = expression.xreplace(outer)
         return expression

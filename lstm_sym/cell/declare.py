@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import SimpleNamespace
+from typing import Any
 
 import sympy as sp
 
+from lstm_sym.cell import names, variants
 from lstm_sym.cell.equations import Line, LineReader, split_lines
-from lstm_sym.cell.graph import Affine, CellError, Elementwise, Node, Weight, unit
+from lstm_sym.cell.graph import TRANSPOSE, Affine, CellError, Elementwise, Node, Weight, base, unit
 from lstm_sym.cell.sizes import infer_sizes, weight_shapes
 from lstm_sym.cell.text import equations_latex, equations_unicode
 from lstm_sym.checks import unknown_name
-from lstm_sym.functions import FUNCTIONS, RESERVED, Activation
-from lstm_sym.notation import lag_of, lagged
+from lstm_sym.functions import Activation
+from lstm_sym.notation import lagged
 
 
 class Cell:
@@ -31,8 +31,8 @@ class Cell:
       rₜ = tanh(W_xr·xₜ + W_hr·hₜ₋₁ + b_r)   drive
       hₜ = 0.9·hₜ₋₁ + 0.1·rₜ                 state
 
-    ``W @ v`` is a matrix times a vector; everything else is elementwise (``*`` is ⊙). A state ``h`` is read as
-    ``h_prev`` until its equation has given the new ``h``. A name that begins with ``b_`` is a bias; other vector
+    ``W @ v`` and ``W.T @ v`` are a matrix times a vector; everything else is elementwise (``*`` is ⊙). A state
+    ``h`` is read as ``h_prev`` until its equation has given the new ``h``. ``b_…`` is a bias; other vector
     parameters (peepholes) are listed in ``vectors``. What follows ``#`` says what the line is for.
 
     Args:
@@ -42,9 +42,12 @@ class Cell:
         inputs: names of the inputs.
         outputs: names of results that no equation reads.
         vectors: names of vector parameters other than biases.
+        constants: numbers that are the same for all units, by name, with their default values: {"alpha": 0.1}.
+        sizes: names for sizes, each with a vector that has it: {"projection": "h"}.
         choices: names of functions in the text that stand for a choice, each with its options, the first being
             the default; ``cell(activation="relu")`` makes the variant.
         reference: the paper that the equations are from.
+        aliases: other names by which ``lstm_sym.cells.named`` finds it.
 
     Raises:
         CellError: a name that is no identifier or has a meaning already, a quantity read before it is defined or
@@ -60,18 +63,24 @@ class Cell:
         inputs: str | Sequence[str] = "x",
         outputs: str | Sequence[str] = "",
         vectors: str | Sequence[str] = "",
+        constants: Mapping[str, float] | None = None,
+        sizes: Mapping[str, str] | None = None,
         choices: Mapping[str, tuple[str, ...]] | None = None,
         reference: str = "",
+        aliases: Sequence[str] = (),
     ) -> None:
         if not isinstance(name, str) or not isinstance(equations, str):
             raise TypeError("Cell(name, equations, states=...): expected two texts.")
         self.name = name
         self.reference = reference
-        self.states = _names(name, "states", states)
-        self.inputs = _names(name, "inputs", inputs)
-        self.outputs = _names(name, "outputs", outputs)
-        self._vectors = _names(name, "vectors", vectors)
-        self._options = _checked_choices(name, choices or {}, equations)
+        self.aliases = tuple(aliases)
+        self.states = names.names(name, "states", states)
+        self.inputs = names.names(name, "inputs", inputs)
+        self.outputs = names.names(name, "outputs", outputs)
+        self.constants: Mapping[str, float] = names.checked_constants(name, constants or {})
+        self._vectors = names.names(name, "vectors", vectors)
+        self._given_sizes = dict(sizes or {})
+        self._options = names.checked_choices(name, choices or {}, equations)
         self.choices: dict[str, str] = {choice: options[0] for choice, options in self._options.items()}
         self._text = equations
         self._read(split_lines(name, equations))
@@ -82,45 +91,101 @@ class Cell:
             raise AttributeError(f"a Cell does not change: {name!r} cannot be set. Declare another cell.")
         super().__setattr__(name, value)
 
-    def __call__(self, **choices: str) -> Cell:
-        """The variant with other choices: ``RNN(activation="relu")``; an unknown choice lists the known ones."""
-        for choice, option in choices.items():
-            if choice not in self._options:
-                raise unknown_name(f"choice of {self.name}", choice, self._options)
-            if option not in self._options[choice]:
-                raise unknown_name(f"{choice} of {self.name}", option, self._options[choice])
-        chosen = {**self.choices, **choices}
-        options = {
-            choice: (chosen[choice], *(o for o in self._options[choice] if o != chosen[choice]))
-            for choice in self._options
-        }
-        base = self.name.split(" (")[0]
-        return Cell(
-            f"{base} ({', '.join(chosen.values())})",
-            self._text,
-            states=self.states,
-            inputs=self.inputs,
-            outputs=self.outputs,
-            vectors=self._vectors,
-            choices=options,
-            reference=self.reference,
+    def __call__(self, **chosen: Any) -> Cell:
+        """The variant with other choices or constants: ``RNN(activation="relu")``, ``LeakyRNN(alpha=0.5)``.
+
+        An unknown choice lists the known ones.
+        """
+        for name, option in chosen.items():
+            if name in self.constants:
+                continue
+            if name not in self._options:
+                raise unknown_name(f"choice of {self.name}", name, (*self._options, *self.constants))
+            if option not in self._options[name]:
+                raise unknown_name(f"{name} of {self.name}", option, self._options[name])
+        constants = {name: chosen.get(name, value) for name, value in self.constants.items()}
+        options = {}
+        for name, known in self._options.items():
+            option = chosen.get(name, self.choices[name])
+            options[name] = (option, *(other for other in known if other != option))
+        words = [options[name][0] for name in self._options]
+        words += [f"{name} = {value:g}" for name, value in constants.items() if name in chosen]
+        return self._variant(
+            f"{self.name.split(' (')[0]} ({', '.join(words)})", constants=constants, choices=options
         )
+
+    def replace(self, *, name: str = "", states: str | Sequence[str] = (), **equations: str | float) -> Cell:
+        """The variant with other equations: a text is a new right-hand side, a number stands for the quantity itself.
+
+        Equations that nothing reads any more go, with their parameters. The ablations of Greff et al. (2017):
+
+        >>> import lstm_sym as ls
+        >>> ls.LSTM.replace(i=1, name="LSTM, no input gate")
+        LSTM, no input gate
+          fₜ = σ(W_xf·xₜ + W_hf·hₜ₋₁ + b_f)      forget gate: what to keep of the old cell state
+          gₜ = tanh(W_xg·xₜ + W_hg·hₜ₋₁ + b_g)   candidate
+          cₜ = fₜ⊙cₜ₋₁ + gₜ                      cell state (long-term memory)
+          oₜ = σ(W_xo·xₜ + W_ho·hₜ₋₁ + b_o)      output gate
+          mₜ = tanh(cₜ)                          squashed cell state
+          hₜ = oₜ⊙mₜ                             hidden state (short-term memory)
+          yₜ = W_hy·hₜ + b_y                     output layer
+        >>> coupled = ls.LSTM.replace(i="1 - f", name="LSTM, coupled gates")
+        >>> no_output_activation = ls.LSTM.replace(m="c", name="LSTM, no output activation")
+
+        ``states`` names new states, for equations that read a quantity's value before the step.
+
+        Raises:
+            UnknownNameError: a name that no equation defines and none of the new ones reads.
+            CellError: the result is no cell.
+        """
+        lines = variants.replaced(self.name, self.lines, equations)
+        states = names.names(self.name, "states", states) or self.states
+        read = {found for line in lines for found in variants.reads(line)}
+        for target in equations:
+            if target not in {line.target for line in self.lines} and target not in read and target not in states:
+                raise unknown_name(f"equation of {self.name}", target, [line.target for line in self.lines])
+        lines = variants.pruned(lines, (*states, *self.outputs))
+        changes = ", ".join(f"{target} = {text}" for target, text in equations.items())
+        constants = {key: self.constants[key] for key in variants.still_read(self.constants, lines)}
+        return self._variant(
+            name or f"{self.name} ({changes})",
+            variants.as_text(lines),
+            states=states,
+            vectors=variants.still_read(self._vectors, lines),
+            constants=constants,
+            choices={key: self._options[key] for key in variants.still_read(self._options, lines)},
+        )
+
+    def _variant(self, name: str, text: str | None = None, **changes: Any) -> Cell:
+        """The same declaration under another name, with some of its arguments changed."""
+        arguments = {
+            "states": self.states,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "vectors": self._vectors,
+            "constants": self.constants,
+            "sizes": self._given_sizes,
+            "choices": self._options,
+            "reference": self.reference,
+        }
+        return Cell(name, self._text if text is None else text, **{**arguments, **changes})
 
     # --- reading and checking -----------------------------------------------------------------------------------
 
     def _read(self, lines: list[Line]) -> None:
         known = [*self.inputs, *(lagged(state) for state in self.states)]
+        given = (*self._vectors, *self.constants)
         for name in [*self.inputs, *self.states, *self._vectors]:
-            self._check_name(name)
+            names.check_name(self.name, name)
         if not self.states:
             raise CellError(f"{self.name} has no states: name them in states=.")
         nodes: list[Node] = []
         self.lines: tuple[Line, ...] = tuple(lines)
         for line in lines:
             self._check_target(line, known)
-            read = LineReader(self.name, line, tuple(known), self._vectors, self.choices).read()
+            read = LineReader(self.name, line, tuple(known), given, self.choices).read()
             for node in read:
-                if node.name in known or node.name in self._vectors:
+                if node.name in known or node.name in given:
                     raise CellError(
                         f"{self.name}, line {line.number}: {node.name!r} is the name of this line's"
                         f" pre-activation and may not be defined by hand."
@@ -129,29 +194,14 @@ class Cell:
             nodes += read
         self.nodes: tuple[Node, ...] = tuple(nodes)
         self._check_use()
-        self.sizes = infer_sizes(self.name, nodes, self.inputs, self.states, self.outputs)
+        ends = (self.inputs, self.states, self.outputs)
+        self.sizes = infer_sizes(self.name, nodes, *ends, self.constants, self._given_sizes)
         self.weights: dict[str, Weight] = weight_shapes(self.name, nodes, self.sizes)
         self._check_parameters(known)
 
-    def _check_name(self, name: str) -> None:
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise CellError(
-                f"{self.name}: {name[:60]!r} is not a name. Use letters, digits and _, no Python keyword."
-            )
-        if not name.isascii():
-            raise CellError(f"{self.name}: {name!r} is not ASCII. Spell Greek letters out: alpha.")
-        if name.startswith("_"):
-            raise CellError(f"{self.name}: {name!r} begins with _. Begin it with a letter.")
-        if name in RESERVED:
-            raise CellError(
-                f"{self.name}: {name!r} has a meaning already. Take another, for example {name.strip('_')}_1."
-            )
-        if lag_of(name)[1]:
-            raise CellError(f"{self.name}: {name!r}: the ending _prev is kept for the previous step's states.")
-
     def _check_target(self, line: Line, known: list[str]) -> None:
-        self._check_name(line.target)
-        if line.target in known or line.target in self._vectors:
+        names.check_name(self.name, line.target)
+        if line.target in known or line.target in self._vectors or line.target in self.constants:
             raise CellError(f"{self.name}, line {line.number}: {line.target!r} is defined twice.")
 
     def _check_use(self) -> None:
@@ -163,7 +213,7 @@ class Cell:
             )
         if missing := [output for output in self.outputs if output not in defined]:
             raise CellError(f"{self.name}: no equation defines the output {missing[0]!r}.")
-        needed = [*self.inputs, *(lagged(state) for state in self.states), *self._vectors]
+        needed = [*self.inputs, *(lagged(state) for state in self.states), *self._vectors, *self.constants]
         needed += [node.name for node in self.nodes if node.name not in (*self.states, *self.outputs)]
         if unused := [name for name in needed if name not in read]:
             raise CellError(
@@ -172,7 +222,7 @@ class Cell:
 
     def _check_parameters(self, known: list[str]) -> None:
         for name in self.parameters:
-            self._check_name(name)
+            names.check_name(self.name, name)
             if name in known:
                 raise CellError(f"{self.name}: {name!r} is both a parameter and a vector.")
         if not self.parameters:
@@ -184,12 +234,12 @@ class Cell:
 
     @cached_property
     def vector_parameters(self) -> tuple[str, ...]:
-        """Biases and other vector parameters, in the order in which the equations read them."""
+        """Biases, other vector parameters and constants, in the order in which the equations read them."""
         vectors = {*self.inputs, *(lagged(state) for state in self.states), *(node.name for node in self.nodes)}
         found: dict[str, None] = {}
         for node in self.nodes:
-            names = node.biases if isinstance(node, Affine) else node.reads
-            found.update(dict.fromkeys(name for name in names if name not in vectors))
+            read = node.biases if isinstance(node, Affine) else node.reads
+            found.update(dict.fromkeys(name for name in read if name not in vectors))
         return tuple(found)
 
     @cached_property
@@ -216,6 +266,15 @@ class Cell:
             if isinstance(node, Elementwise) and isinstance(node.expression, Activation)
         }
 
+    def factor(self, name: str) -> Weight:
+        """The weight in a product of an affine node, "W_hh" or, transposed, "W_hh.T"."""
+        weight = self.weights[base(name)]
+        return weight.T if name.endswith(TRANSPOSE) else weight
+
+    def is_constant(self, expression: sp.Expr) -> bool:
+        """Whether a per-unit expression is one number for all units."""
+        return all(symbol.name in self.constants for symbol in expression.free_symbols)
+
     def __getitem__(self, name: str) -> sp.Symbol:
         """The SymPy symbol of a vector (per unit, commutative) or of a weight matrix (non-commutative)."""
         if name in self.weights:
@@ -224,10 +283,14 @@ class Cell:
             return unit(name)
         raise unknown_name(f"name in {self.name}", name, (*self.vectors, *self.parameters))
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.vectors, *self.parameters]
+
     @cached_property
-    def symbols(self) -> SimpleNamespace:
+    def symbols(self) -> names.Symbols:
         """All symbols as attributes, for tab completion: ``LSTM.symbols.f``, ``LSTM.symbols.c_prev``."""
-        return SimpleNamespace(**{name: self[name] for name in (*self.vectors, *self.parameters)})
+        symbols = {name: self[name] for name in (*self.vectors, *self.parameters)}
+        return names.Symbols(self.name, symbols, self.vectors)
 
     # --- printing -----------------------------------------------------------------------------------------------
 
@@ -247,22 +310,3 @@ def a_cell(value: object) -> Cell:
     if not isinstance(value, Cell):
         raise TypeError(f"{value!r:.60} is a {type(value).__name__}: expected a Cell, for example lstm_sym.LSTM.")
     return value
-
-
-def _checked_choices(cell: str, choices: Mapping[str, tuple[str, ...]], text: str) -> dict[str, tuple[str, ...]]:
-    for choice, options in choices.items():
-        if isinstance(options, str) or not options or not all(option in FUNCTIONS for option in options):
-            raise CellError(f"{cell}: choices[{choice!r}] = {options!r}: expected some of {', '.join(FUNCTIONS)}.")
-        if f"{choice}(" not in text:
-            raise CellError(f"{cell}: no equation calls the choice {choice!r}.")
-    return dict(choices)
-
-
-def _names(cell: str, what: str, given: object) -> tuple[str, ...]:
-    """Names from a text separated by blanks, or from a sequence of texts; each once."""
-    names = given.split() if isinstance(given, str) else given
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise TypeError(f"{cell}: {what} = {given!r}: expected names separated by blanks, like 'h c'.")
-    if repeated := [name for name in names if list(names).count(name) > 1]:
-        raise CellError(f"{cell}: {what} names {repeated[0]!r} twice.")
-    return tuple(names)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from lstm_sym.cell.graph import Affine, CellError, Elementwise, Node, unit
-from lstm_sym.functions import FUNCTIONS
+from lstm_sym.cell.graph import TRANSPOSE, Affine, CellError, Elementwise, Node, unit
+from lstm_sym.functions import ARGUMENTS, FUNCTIONS
 
 LONGEST_LINE = 2_000
 LARGEST_POWER = 100
@@ -25,6 +25,16 @@ def _addends(tree: ast.expr) -> list[ast.expr]:
     if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
         return [*_addends(tree.left), *_addends(tree.right)]
     return [tree]
+
+
+def _factor(tree: ast.expr) -> str | None:
+    """The weight in "W @ v" or "W.T @ v"; None for anything else."""
+    match tree:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id=name), attr="T"):
+            return name + TRANSPOSE
+    return None
 
 
 @dataclass(frozen=True)
@@ -115,11 +125,11 @@ class LineReader:
                 return -self._scalar(self._visit(operand))
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self._visit(operand)
-            case ast.Call(func=ast.Name(id=function), args=[argument], keywords=[]):
-                return self._call(function, argument)
+            case ast.Call(func=ast.Name(id=function), args=[_, *_], keywords=[]):
+                return self._call(function, tree.args)
         raise self._error(
-            f"{ast.unparse(tree)[:60]!r} is not understood. Use +, -, *, /, **, W @ v and"
-            f" {', '.join(FUNCTIONS)} of one argument."
+            f"{ast.unparse(tree)[:60]!r} is not understood. Use +, -, *, /, **, W @ v, W.T @ v and the functions"
+            f" {', '.join(FUNCTIONS)}."
         )
 
     def _name(self, name: str) -> _Sum | sp.Expr:
@@ -129,22 +139,23 @@ class LineReader:
             return _Sum(biases=[name])
         raise self._error(
             f"{name!r} is not defined above this line. Defined: {', '.join(self.vectors)}."
-            " A bias is called b_…; any other vector parameter is declared in vectors=."
+            " A bias is called b_…; any other vector parameter is declared in vectors=, a number in constants=."
         )
 
     def _matrix_product(self, left: ast.expr, right: ast.expr) -> _Sum:
-        if not isinstance(left, ast.Name) or left.id in self.vectors or left.id in self.parameters:
+        factor = _factor(left)
+        if factor is None or factor in self.vectors or factor in self.parameters:
             raise self._error(
                 f"{ast.unparse(left)!r} stands left of @, where the name of a weight matrix is expected."
             )
         if not isinstance(right, ast.Name):
             raise self._error(
-                f"{left.id} @ {ast.unparse(right)}: give the vector a line of its own, q = {ast.unparse(right)},"
-                f" and write {left.id} @ q."
+                f"{factor} @ {ast.unparse(right)}: give the vector a line of its own, q = {ast.unparse(right)},"
+                f" and write {factor} @ q."
             )
         if right.id not in self.vectors:
             raise self._error(f"{right.id!r} is not a vector defined above. Defined: {', '.join(self.vectors)}.")
-        return _Sum(products=[(left.id, right.id)])
+        return _Sum(products=[(factor, right.id)])
 
     def _add(self, addends: list[_Sum | sp.Expr]) -> _Sum | sp.Expr:
         affine = _Sum()
@@ -184,11 +195,13 @@ class LineReader:
                 return left**right
         raise self._error(f"the operator {type(operator).__name__} is not understood. Use +, -, *, /, ** and @.")
 
-    def _call(self, function: str, argument: ast.expr) -> sp.Expr:
+    def _call(self, function: str, arguments: list[ast.expr]) -> sp.Expr:
         function = self.choices.get(function, function)
         if function not in FUNCTIONS:
             raise self._error(f"{function!r} is not a known function. Known: {', '.join(FUNCTIONS)}.")
-        value = FUNCTIONS[function](self._scalar(self._visit(argument)))
+        if len(arguments) != (count := ARGUMENTS.get(function, 1)):
+            raise self._error(f"{function} of {len(arguments)} arguments: expected {count}.")
+        value = FUNCTIONS[function](*(self._scalar(self._visit(argument)) for argument in arguments))
         return value if value.free_symbols else self._constant(value)
 
     def _constant(self, value: sp.Expr) -> sp.Expr:

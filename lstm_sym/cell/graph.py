@@ -27,9 +27,18 @@ class Weight:
         return Weight(self.name, self.columns, self.rows, not self.transposed)
 
 
+#: What follows a weight's name where its transpose is meant, W_hh.T.
+TRANSPOSE = ".T"
+
+
+def base(factor: str) -> str:
+    """The name of the weight in "W_hh" or "W_hh.T"."""
+    return factor.removesuffix(TRANSPOSE)
+
+
 @dataclass(frozen=True)
 class Affine:
-    """z = Σ W v + b: ``products`` pairs a weight with the name of an earlier vector; ``biases`` are vectors."""
+    """z = Σ W v + b: ``products`` pairs a weight, or "W.T", with the name of an earlier vector; ``biases`` are vectors."""
 
     name: str
     products: tuple[tuple[str, str], ...]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from lstm_sym.cell.graph import Affine, CellError, Node, Weight
+from lstm_sym.cell.graph import TRANSPOSE, Affine, CellError, Node, Weight, base
 from lstm_sym.notation import lagged
 
 
@@ -25,30 +25,41 @@ class _Classes:
 
 
 def infer_sizes(
-    cell: str, nodes: Sequence[Node], inputs: Sequence[str], states: Sequence[str], outputs: Sequence[str]
+    cell: str,
+    nodes: Sequence[Node],
+    inputs: Sequence[str],
+    states: Sequence[str],
+    outputs: Sequence[str],
+    constants: Collection[str],
+    given: Mapping[str, str],
 ) -> dict[str, str]:
-    """The name of every vector's size: "hidden", "inputs", "outputs", or after the first vector that has it."""
+    """The name of every vector's size: as ``given``, "hidden", "inputs", "outputs", or the first vector that has it."""
     classes = _Classes()
     for state in states:
         classes.union(state, lagged(state))
     for node in nodes:
         for vector in node.biases if isinstance(node, Affine) else node.reads:
-            classes.union(vector, node.name)
+            if vector not in constants:
+                classes.union(vector, node.name)
         if isinstance(node, Affine):
             for vector in node.reads:
                 classes.find(vector)
     _tie(classes, nodes, inputs)
     names: dict[str, str] = {}
+    for size, vector in given.items():
+        if vector not in classes._parent:
+            raise CellError(f"{cell}: sizes[{size!r}] = {vector!r} is not a vector of the cell.")
+        names[classes.find(vector)] = size
     wanted = [*((state, "hidden") for state in states), *((vector, "inputs") for vector in inputs)]
     for vector, size in [*wanted, *((vector, "outputs") for vector in outputs)]:
         root = classes.find(vector)
-        given = names.get(root)
-        if given is None:
+        named = names.get(root)
+        if named is None:
             taken = size in names.values()
             names[root] = f"{size}_{vector}" if taken else size
-        elif size == "inputs" and given.startswith("hidden"):
+        elif size == "inputs" and named.startswith("hidden"):
             raise CellError(
-                f"{cell}: the input {vector!r} is combined elementwise with vectors of size {given!r}."
+                f"{cell}: the input {vector!r} is combined elementwise with vectors of size {named!r}."
                 f" Put a weight matrix between them, W_x… @ {vector}."
             )
     return {vector: names.setdefault(classes.find(vector), vector) for vector in list(classes._parent)}
@@ -58,12 +69,18 @@ def _tie(classes: _Classes, nodes: Sequence[Node], inputs: Sequence[str]) -> Non
     """A weight that is used twice makes its rows equally long, and its columns, unless that would tie an input."""
     seen: dict[str, tuple[str, str]] = {}
     for node in nodes:
-        for name, vector in node.products if isinstance(node, Affine) else ():
-            row, column = seen.setdefault(name, (node.name, vector))
+        for factor, vector in node.products if isinstance(node, Affine) else ():
+            ends = _ends(factor, node.name, vector)
+            row, column = seen.setdefault(base(factor), ends)
             free = {classes.find(vector) for vector in inputs}
-            if not free & {classes.find(end) for end in (column, vector, row, node.name)}:
-                classes.union(row, node.name)
-                classes.union(column, vector)
+            if not free & {classes.find(end) for end in (column, row, *ends)}:
+                classes.union(row, ends[0])
+                classes.union(column, ends[1])
+
+
+def _ends(factor: str, node: str, vector: str) -> tuple[str, str]:
+    """The vectors, or their sizes, that the rows and the columns of the weight itself belong to."""
+    return (vector, node) if factor.endswith(TRANSPOSE) else (node, vector)
 
 
 def weight_shapes(cell: str, nodes: Iterable[Node], sizes: Mapping[str, str]) -> dict[str, Weight]:
@@ -72,8 +89,9 @@ def weight_shapes(cell: str, nodes: Iterable[Node], sizes: Mapping[str, str]) ->
     for node in nodes:
         if not isinstance(node, Affine):
             continue
-        for name, vector in node.products:
-            weight = Weight(name, sizes[node.name], sizes[vector])
+        for factor, vector in node.products:
+            name = base(factor)
+            weight = Weight(name, *_ends(factor, sizes[node.name], sizes[vector]))
             if weights.setdefault(name, weight) != weight:
                 seen = weights[name]
                 raise CellError(

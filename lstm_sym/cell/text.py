@@ -31,14 +31,19 @@ class _Writer:
                 return str(number), _ATOM
             case ast.Name(id=name):
                 return self._style.symbol(name), _ATOM
+            case ast.Attribute(value=ast.Name(id=name)):
+                mark = r"^{\top}" if self._style.latex else "ᵀ"
+                return self._style.symbol(name) + mark, _ATOM
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._style.minus.strip() + self._at_least(_PRODUCT, operand), _MINUS
             case ast.UnaryOp(operand=operand):
                 return self._visit(operand)
-            case ast.Call(func=ast.Name(id=function), args=[argument]):
+            case ast.Call(func=ast.Name(id=function), args=arguments):
                 function = self._cell.choices.get(function, function)
-                inner = self._visit(argument)
-                return inner if function == "identity" else (self._style.call(function, inner[0]), _ATOM)
+                inner = [self._visit(argument) for argument in arguments]
+                if function == "identity":
+                    return inner[0]
+                return self._style.call(function, ", ".join(text for text, _ in inner)), _ATOM
             case ast.BinOp(left=left, op=operator, right=right):
                 return self._binary(left, operator, right)
         raise TypeError(f"cannot write {ast.unparse(tree)}")

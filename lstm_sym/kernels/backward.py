@@ -17,7 +17,7 @@ from lstm_sym.checks import finite, real_scalar, unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.forward import Run, Values, split
 from lstm_sym.kernels.parameters import Parameters
-from lstm_sym.kernels.recursion import Anchors, Recursion
+from lstm_sym.kernels.recursion import Anchors, Recursion, add_vector, add_weight
 
 Slopes = Mapping[tuple[str, str], Array]
 Loss = Callable[[Mapping[str, Array]], tuple[float, Mapping[str, Any]]]
@@ -110,15 +110,14 @@ def _by_parameter(
     """Add a node's part to ∂loss/∂W = Σ_t δ v^T, one matrix product over all of time, and to ∂loss/∂b = Σ_t δ."""
     if isinstance(node, Affine):
         flat = delta.reshape(-1, delta.shape[-1])
-        for weight, vector in node.products:
-            found[weight] = found[weight] + flat.T @ values[vector].reshape(-1, values[vector].shape[-1])
+        for factor, vector in node.products:
+            add_weight(found, factor, flat.T @ values[vector].reshape(-1, values[vector].shape[-1]))
         for bias in node.biases:
             found[bias] = found[bias] + flat.sum(axis=0)
         return
     for name in node.reads:
         if name in parameters and (node.name, name) in slopes:
-            part = slopes[node.name, name] * delta
-            found[name] = found[name] + part.reshape(-1, part.shape[-1]).sum(axis=0)
+            add_vector(found, name, slopes[node.name, name] * delta)
 
 
 LOSS_FORM = "a loss returns (value, {name: derivative}) with names of vectors, for example 0.5, {'y': error}."

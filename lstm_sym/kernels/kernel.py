@@ -88,16 +88,20 @@ class Kernel:
 
         Weights from states, W_h…, are N(0, gain²/hidden), weights from inputs N(0, 1/inputs), biases 0 except the
         forget gate's, b_f = 1 (Gers et al. 2000). Any of them is overridden by name with a number or an array:
-        ``b_f=3.0``, ``W_hf=array``. The output layer is included where ``outputs`` says its size.
+        ``b_f=3.0``, ``W_hf=array``. A cell whose states differ in size takes these by name, ``projection=4``; all
+        are ``hidden`` otherwise. The output layer is included where ``outputs`` says its size.
 
         Raises:
             ValueError: a size below 1 or absurdly large, an unknown name, a shape that does not fit, a NaN.
         """
         if "b_f" in self.cell.parameters:
             values.setdefault("b_f", 1.0)
-        sizes: dict[str, int | None] = dict.fromkeys(self.cell.sizes.values(), checked_size("hidden", hidden))
+        named = dict.fromkeys(self.cell.sizes.values())
+        sizes: dict[str, int | None] = dict.fromkeys(named, checked_size("hidden", hidden))
         sizes |= {self.cell.sizes[name]: checked_size("inputs", inputs) for name in self.cell.inputs}
-        sizes |= {self.cell.sizes[name]: outputs for name in self.cell.outputs}
+        states = {self.cell.sizes[name] for name in self.cell.states}
+        sizes |= {self.cell.sizes[y]: outputs for y in self.cell.outputs if self.cell.sizes[y] not in states}
+        sizes |= {name: checked_size(name, values.pop(name)) for name in named if name in values}
         return draw(self.cell, sizes, rng, gain, dtype, values)
 
     def bind(self, parameters: Mapping[str, Any]) -> Parameters:

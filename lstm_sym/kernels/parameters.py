@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstm_sym.cell import Affine, Cell
+from lstm_sym.cell.graph import TRANSPOSE, base
 from lstm_sym.checks import finite, generator, real_scalar, size, unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.kernels.schedule import ancestors
@@ -26,7 +27,7 @@ class Parameters(Mapping[str, Array]):
         arrays = _checked(cell, given)
         self.cell = cell
         self.sizes = _sizes(cell, arrays)
-        self.dtype = np.result_type(*arrays.values())
+        self.dtype = np.result_type(*(array for name, array in arrays.items() if name not in cell.constants))
         self._arrays: dict[str, Array] = {}
         for name in cell.parameters:
             if name in arrays:
@@ -40,6 +41,8 @@ class Parameters(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         if name in self._arrays:
             return self._arrays[name]
+        if name.endswith(TRANSPOSE):
+            return self[base(name)].T
         raise unknown_name("parameter", name, self._arrays)
 
     def __iter__(self) -> Iterator[str]:
@@ -118,7 +121,9 @@ def state_parameters(cell: Cell) -> tuple[str, ...]:
     needed: set[str] = set()
     for node in nodes:
         needed.update(
-            (*(weight for weight, _ in node.products), *node.biases) if isinstance(node, Affine) else node.reads
+            (*(base(factor) for factor, _ in node.products), *node.biases)
+            if isinstance(node, Affine)
+            else node.reads
         )
     return tuple(name for name in cell.parameters if name in needed)
 
@@ -135,9 +140,10 @@ def _checked(cell: Cell, given: Mapping[str, Any]) -> dict[str, Array]:
         raise ValueError(f"parameters lack {', '.join(missing)}: {cell.name} needs {', '.join(wanted)}.")
     arrays = {name: finite(name, given[name]) for name in wanted}
     for name, array in arrays.items():
-        axes = ("rows", "columns") if name in cell.weights else ("entries",)
+        axes = ("rows", "columns") if name in cell.weights else () if name in cell.constants else ("entries",)
         if array.ndim != len(axes):
-            raise ValueError(f"{name} has shape {array.shape}: expected {len(axes)} axes, ({', '.join(axes)}).")
+            expected = f"{len(axes)} axes, ({', '.join(axes)})" if axes else "one number"
+            raise ValueError(f"{name} has shape {array.shape}: expected {expected}.")
         if 0 in array.shape:
             raise ValueError(f"{name} has shape {array.shape}: expected at least one {' and one '.join(axes)}.")
     return arrays
@@ -146,7 +152,9 @@ def _checked(cell: Cell, given: Mapping[str, Any]) -> dict[str, Array]:
 def axis_sizes(cell: Cell, name: str) -> tuple[str, ...]:
     """The size names of a parameter's axes."""
     weight = cell.weights.get(name)
-    return (weight.rows, weight.columns) if weight else (cell.sizes[name],)
+    if weight:
+        return weight.rows, weight.columns
+    return () if name in cell.constants else (cell.sizes[name],)
 
 
 def _sizes(cell: Cell, arrays: Mapping[str, Array]) -> dict[str, int]:
@@ -192,7 +200,7 @@ def draw(
             scale = (1.0 if axes[1] in inputs else gain) / np.sqrt(shape[1])
             values = scale * random.standard_normal(shape)
         else:
-            values = np.zeros(shape)
+            values = np.full(shape, cell.constants.get(name, 0.0))
         drawn[name] = _override(name, values, given, axes).astype(dtype)
     return drawn
 

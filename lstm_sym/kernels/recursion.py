@@ -11,6 +11,7 @@ from lstm_sym.calculus.derive import local_derivatives
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Cell, Elementwise, Node
+from lstm_sym.cell.graph import TRANSPOSE, base
 from lstm_sym.functions import Array
 from lstm_sym.kernels.forward import Values, spans, split
 from lstm_sym.kernels.parameters import Parameters
@@ -209,8 +210,8 @@ class Recursion:
             gradient, first = deltas.T @ _flat(now[product.vector]), 0
             for node, weights in zip(product.nodes, product.weights, strict=True):
                 rows = slice(first, first := first + self._size(node))
-                for weight in weights:
-                    self._found[weight] = self._found[weight] + gradient[rows]
+                for factor in weights:
+                    add_weight(self._found, factor, gradient[rows])
         for affine in self._anchors.affines:
             for bias in affine.biases:
                 self._found[bias] = self._found[bias] + _flat(self._at[affine.name][:steps]).sum(axis=0)
@@ -219,7 +220,18 @@ class Recursion:
             if vector in self._inputs:
                 self._inputs[vector][start:stop] += part
             else:
-                self._found[vector] = self._found[vector] + _flat(part).sum(axis=0)
+                add_vector(self._found, vector, part)
+
+
+def add_weight(found: Values, factor: str, part: Array) -> None:
+    """Add δ v^T to the gradient by the weight in "W", or its transpose where that is "W.T"."""
+    name = base(factor)
+    found[name] = found[name] + (part.T if factor.endswith(TRANSPOSE) else part)
+
+
+def add_vector(found: Values, name: str, part: Array) -> None:
+    """Add the sum over steps and members to the gradient by a vector; over units, too, for a constant."""
+    found[name] = found[name] + (_flat(part).sum(axis=0) if found[name].ndim else part.sum())
 
 
 def _flat(array: Array) -> Array:
