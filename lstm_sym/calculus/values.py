@@ -71,7 +71,7 @@ class Jacobian:
             TypeError: a value that is neither a number nor a SymPy expression.
         """
         replacement = {}
-        for name, value in _by_name(values, named).items():
+        for name, value in by_name(values, named).items():
             if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number, sp.Expr)):
                 raise TypeError(f"{name} = {value!r}: expected a number or a SymPy expression.")
             number = value if isinstance(value, sp.Expr) else finite(name, value).item()
@@ -90,7 +90,7 @@ class Jacobian:
         Raises:
             ValueError: a vector or weight of the formula has no value, shapes do not fit, a number is not finite.
         """
-        return numbers.evaluate(self, _by_name(values, named))
+        return numbers.evaluate(self, by_name(values, named))
 
     def to_sympy(self, n: int | sp.Expr, **sizes: int | sp.Expr) -> sp.Matrix | sp.MatrixExpr:
         """The Jacobian as SymPy's own matrices: explicit for an integer ``n``, a matrix expression for a symbol.
@@ -122,7 +122,7 @@ class Jacobian:
     __repr__ = __str__
 
 
-def _by_name(values: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+def by_name(values: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
     """One dict by code name, from symbols or names and from keywords."""
     if values is not None and not isinstance(values, Mapping):
         raise TypeError(f"{values!r:.60}: expected a dict by name, or keywords: f=…")
