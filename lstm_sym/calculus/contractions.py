@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -117,27 +117,23 @@ def _vector(what: str, value: Any, size: int) -> Array:
 
 def to_sympy(hessian: Hessian, n: int, sizes: Mapping[str, int]) -> sp.Array:
     """``Hessian.to_sympy``."""
+    cell, of, wrt, wrt2 = hessian.cell, hessian.of, hessian.wrt, hessian.wrt2
 
-    def matrix(of: str, wrt: str, *terms: Term) -> sp.Matrix:
-        return Jacobian(hessian.cell, of, wrt, "partial", terms).to_sympy(n, **sizes)
+    def matrix(rows: str, columns: str, *terms: Term) -> sp.Matrix:
+        return Jacobian(cell, rows, columns, "partial", terms).to_sympy(n, **sizes)
 
-    rows, first = matrix(hessian.of, hessian.wrt).shape
-    total = sp.MutableDenseNDimArray.zeros(rows, first, matrix(hessian.of, hessian.wrt2).shape[1])
-    for term in hessian:
-        outer = matrix(hessian.of, term.at, term.outer)
-        for left, right in term.pairs:
-            pair = matrix(term.at, hessian.wrt, left), matrix(term.at, hessian.wrt2, right)
-            total = total + products(outer, *pair)
-    return sp.ImmutableDenseNDimArray(total)
-
-
-def products(outer: sp.Matrix, left: sp.Matrix, right: sp.Matrix) -> sp.Array:
-    """Σ_k outer[a, k]·left[k, b]·right[k, c]."""
-    shape = outer.shape[0], left.shape[1], right.shape[1]
-    entries = [
-        sum((outer[a, k] * left[k, b] * right[k, c] for k in range(outer.shape[1])), sp.S.Zero)
-        for a in range(shape[0])
-        for b in range(shape[1])
-        for c in range(shape[2])
+    parts = [
+        (matrix(of, term.at, term.outer), matrix(term.at, wrt, left), matrix(term.at, wrt2, right))
+        for term in hessian
+        for left, right in term.pairs
     ]
-    return sp.MutableDenseNDimArray(entries, shape)
+    return sum_of_products(parts, (*matrix(of, wrt).shape, matrix(of, wrt2).shape[1]))
+
+
+def sum_of_products(parts: Sequence[tuple[sp.Matrix, ...]], shape: tuple[int, ...]) -> sp.Array:
+    """Σ outer[a, k]·left[k, b]·right[k, c] over k and all ``parts`` (outer, left, right)."""
+    entries = [
+        sp.Add(*(o[a, k] * p[k, b] * q[k, c] for o, p, q in parts for k in range(o.shape[1])))
+        for a, b, c in np.ndindex(*shape)
+    ]
+    return sp.ImmutableDenseNDimArray(entries, shape)

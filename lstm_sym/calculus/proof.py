@@ -11,12 +11,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, TypeAlias
 
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from lstm_sym.calculus.derive import PATHS, jacobian
 from lstm_sym.calculus.determinants import log_determinant
+from lstm_sym.calculus.hessians import Hessian
+from lstm_sym.calculus.second_text import unicode_name as second_name
 from lstm_sym.calculus.text import unicode_name
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.calculus.writtenout import WrittenOut
@@ -25,9 +29,12 @@ from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Activation
 from lstm_sym.notation import lagged
 
+#: What can be proved.
+Claim: TypeAlias = Jacobian | Hessian
+
 
 class VerificationError(AssertionError):
-    """A Jacobian that differs from SymPy's own; the message names the derivative, the size and the entry."""
+    """A derivative that differs from SymPy's own; the message names the derivative, the size and the entry."""
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Proof:
     cell: Cell
     sizes: tuple[int, ...]
     jacobians: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PATHS, 0))
+    hessians: int = 0
     entries: int = 0
     rules: tuple[str, ...] = ()
     determinant: str = ""
@@ -47,7 +55,8 @@ class Proof:
         counts = ", ".join(f"{count} {path}" for path, count in self.jacobians.items() if count)
         lines = [
             f"{self.cell.name}: proved exactly, against SymPy's Matrix.jacobian",
-            f"  Jacobians    {counts}",
+            *[f"  Jacobians    {counts}"] * bool(counts),
+            *[f"  Hessians     {self.hessians}"] * bool(self.hessians),
             f"  sizes        {sizes}",
             f"  entries      {self.entries:,} equal, 0 different",
             f"  slopes       {', '.join(self.rules) or 'none'}",
@@ -59,13 +68,14 @@ class Proof:
     __repr__ = __str__
 
 
-def verify(cell: Cell, claims: Jacobian | Iterable[Jacobian] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
-    """Prove Jacobians of ``cell`` exact, or fail loudly.
+def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
+    """Prove Jacobians and Hessians of ``cell`` exact, or fail loudly.
 
     Args:
         cell: the cell whose equations decide.
-        claims: the Jacobians to prove; without them, all that ``jacobian`` derives: every node with respect to
-            every state and input, and every state with respect to every node that it reads, on every path.
+        claims: the Jacobians and Hessians to prove; without them, all that ``jacobian`` derives: every node with
+            respect to every state and input, and every state with respect to every node that it reads, on every
+            path.
         sizes: the explicit hidden sizes, each at least 2.
 
     Returns:
@@ -87,20 +97,28 @@ def verify(cell: Cell, claims: Jacobian | Iterable[Jacobian] | None = None, size
         for claim in chosen:
             proof.entries += _compare(written, claim)
     for claim in chosen:
-        proof.jacobians[claim.path] += 1
+        if isinstance(claim, Jacobian):
+            proof.jacobians[claim.path] += 1
+        else:
+            proof.hessians += 1
     proof.rules = tuple(_prove_slope(activation) for activation in _activations(cell))
+    if proof.hessians:
+        proof.rules += tuple(_prove_curvature(activation) for activation in _activations(cell))
     proof.determinant = _prove_determinant(cell)
     proof.seconds = time.perf_counter() - start
     return proof
 
 
-def _checked_claims(cell: Cell, claims: Jacobian | Iterable[Jacobian]) -> list[Jacobian]:
-    chosen = [claims] if isinstance(claims, Jacobian) else list(claims)
+def _checked_claims(cell: Cell, claims: Claim | Iterable[Claim]) -> list[Claim]:
+    chosen = [claims] if isinstance(claims, Claim) else list(claims)
     if not chosen:
         raise ValueError("no claims were given: leave claims out to prove every Jacobian.")
     for claim in chosen:
-        if not isinstance(claim, Jacobian):
-            raise TypeError(f"a claim is a {type(claim).__name__}: expected a Jacobian, as ls.jacobian returns it.")
+        if not isinstance(claim, Claim):
+            raise TypeError(
+                f"a claim is a {type(claim).__name__}: expected a Jacobian, as ls.jacobian returns it,"
+                " or a Hessian, as ls.hessian does."
+            )
         if claim.cell is not cell:
             raise ValueError(f"a claim is about {claim.cell.name}: expected claims about {cell.name}.")
     return chosen
@@ -121,27 +139,34 @@ def all_jacobians(cell: Cell) -> Iterator[Jacobian]:
             yield jacobian(cell, state, wrt, path="direct")
 
 
-def _compare(written: WrittenOut, claim: Jacobian) -> int:
+def _compare(written: WrittenOut, claim: Claim) -> int:
     """The number of entries compared; raises at the first that differs."""
-    expected = written.jacobian(claim.of, claim.wrt, claim.path)
-    claimed = written.expand(claim)
-    if claim.transposed:
-        expected = expected.T
+    claimed, expected = _written_out(written, claim)
     if claimed.shape != expected.shape:
         raise VerificationError(f"{_what(written, claim)}: shape {claimed.shape}, SymPy has {expected.shape}.")
-    for place, (ours, theirs) in enumerate(zip(claimed, expected, strict=True)):
+    places = list(product(*map(range, claimed.shape)))
+    for place in places:
+        ours, theirs = claimed[place], expected[place]
         if not _equal(ours, theirs):
-            row, column = divmod(place, claimed.shape[1])
             raise VerificationError(
                 f"{_what(written, claim)} is wrong. Claimed: {claim}.\n"
-                f"  entry [{row}, {column}] claimed: {sp.expand(ours)}\n"
-                f"  entry [{row}, {column}] SymPy:   {sp.expand(theirs)}"
+                f"  entry {list(place)} claimed: {sp.expand(ours)}\n"
+                f"  entry {list(place)} SymPy:   {sp.expand(theirs)}"
             )
-    return len(claimed)
+    return len(places)
 
 
-def _what(written: WrittenOut, claim: Jacobian) -> str:
-    return f"{claim.cell.name}, {unicode_name(claim)} ({claim.path}) at n = {written.n}"
+def _written_out(written: WrittenOut, claim: Claim) -> tuple[Any, Any]:
+    """What is claimed, and what SymPy finds."""
+    if isinstance(claim, Hessian):
+        return written.expand_second(claim), written.hessian(claim.of, claim.wrt, claim.wrt2)
+    expected = written.jacobian(claim.of, claim.wrt, claim.path)
+    return written.expand(claim), expected.T if claim.transposed else expected
+
+
+def _what(written: WrittenOut, claim: Claim) -> str:
+    name = second_name(claim) if isinstance(claim, Hessian) else f"{unicode_name(claim)} ({claim.path})"
+    return f"{claim.cell.name}, {name} at n = {written.n}"
 
 
 def _equal(a: sp.Expr, b: sp.Expr) -> bool:
@@ -174,6 +199,19 @@ def _prove_slope(activation: type[Activation]) -> str:
     return f"{activation.__name__}′"
 
 
+def _prove_curvature(activation: type[Activation]) -> str:
+    """The rule for the slope's derivative agrees with the second derivative of the exponential form."""
+    a, e = sp.Symbol("a", real=True), sp.Symbol("e", positive=True)
+    rule = sp.diff(activation.slope(a), a)
+    right = sp.S.Zero if activation.__name__ == "relu" else sp.diff(activation.closed_form(a), a, 2)
+    closed = {form(a): form.closed_form(a) for form in (activation, activation.slope)}
+    forms = [sp.expand_power_exp(form) for form in (rule.xreplace(closed), right)]
+    ours, theirs = (form.subs(sp.exp(-a), 1 / e).subs(sp.exp(a), e) for form in forms)
+    if sp.cancel(ours - theirs) != 0:
+        raise VerificationError(f"the second slope of {activation.__name__} is not its second derivative.")
+    return f"{activation.__name__}″"
+
+
 def _prove_determinant(cell: Cell) -> str:
     """The closed form against the determinant of SymPy's 2·states matrix, both as polynomials."""
     closed = log_determinant(cell)
@@ -182,12 +220,12 @@ def _prove_determinant(cell: Cell) -> str:
     written = WrittenOut(cell, 2)
     table = [[written.jacobian(r, lagged(c), "partial") for c in cell.states] for r in cell.states]
     matrix = sp.Matrix.vstack(*(sp.Matrix.hstack(*row) for row in table))
-    domain, (product, *entries) = sp.construct_domain(
+    domain, (closed_form, *entries) = sp.construct_domain(
         [written.determinant_factors(closed), *matrix], composite=True
     )
     size = matrix.shape[0]
     rows = [entries[k : k + size] for k in range(0, size * size, size)]
     determinant = DomainMatrix(rows, (size, size), domain).charpoly()[-1]
-    if determinant not in (product, -product):
+    if determinant not in (closed_form, -closed_form):
         raise VerificationError(f"{cell.name}: log|det| = {closed} differs from SymPy's determinant at n = 2.")
     return f"log|det| = {closed} (n = 2)"

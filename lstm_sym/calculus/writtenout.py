@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+from lstm_sym.calculus.contractions import sum_of_products
 from lstm_sym.calculus.determinants import LogDeterminant
 from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.hessians import Hessian
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Affine, Cell, Node
@@ -26,7 +28,7 @@ class WrittenOut:
         names = dict.fromkeys(cell.sizes.values())
         others = iter(range(n + 1, n + 1 + len(names)))
         self._sizes = {name: n if name == "hidden" else next(others) for name in names}
-        self._forward: dict[tuple[str, str], dict[str, Units]] = {}
+        self._forward: dict[tuple[str, ...], dict[str, Units]] = {}
         self._free: dict[sp.Expr, sp.Dummy] = {}
 
     def leaves(self, name: str) -> Units:
@@ -42,25 +44,25 @@ class WrittenOut:
         shape = self._sizes[weight.rows], self._sizes[weight.columns]
         return sp.Matrix(*shape, lambda j, k: sp.Symbol(f"{name}[{j},{k}]", real=True))
 
-    def forward(self, leaf: str, path: str) -> dict[str, Units]:
-        """Every vector as explicit expressions, ``leaf`` kept free.
+    def forward(self, leaf: str, path: str, *others: str) -> dict[str, Units]:
+        """Every vector as explicit expressions, ``leaf`` and ``others`` kept free.
 
         "total" writes out the step before, too; "direct" shows matrices only copies of ``leaf``.
         """
-        if (leaf, path) not in self._forward:
+        if (leaf, path, *others) not in self._forward:
             values: dict[str, Units] = {name: self.leaves(name) for name in self.cell.vector_parameters}
             values |= {name: self.leaves(name) for name in (*self.cell.inputs, *map(lagged, self.cell.states))}
             if path == "total" and lag_of(leaf)[1]:
                 values |= self._step_before(leaf, values)
-            values[leaf] = self.leaves(leaf)
+            values |= {name: self.leaves(name) for name in (leaf, *others)}
             copies = {unit: self._copy(unit) for unit in values[leaf]} if path == "direct" else {}
             for node in self.cell.nodes:
-                if node.name != leaf:
+                if node.name not in (leaf, *others):
                     hide = copies if isinstance(node, Affine) else {}
                     seen = {name: [unit.xreplace(hide) for unit in units] for name, units in values.items()}
                     values[node.name] = self._node(node, seen)
-            self._forward[leaf, path] = values
-        return self._forward[leaf, path]
+            self._forward[leaf, path, *others] = values
+        return self._forward[leaf, path, *others]
 
     def _step_before(self, leaf: str, values: Mapping[str, Units]) -> dict[str, Units]:
         """What depends on ``leaf`` in its own step, written out; what does not stays free, one step older."""
@@ -109,6 +111,24 @@ class WrittenOut:
         for term in jacobian.terms:
             total += self._term(term, values, rows)
         return total.applyfunc(self.free)
+
+    def hessian(self, of: str, wrt: str, wrt2: str) -> sp.Array:
+        """``Matrix.jacobian`` of ``Matrix.jacobian``, [of, wrt, wrt2], activations then made free symbols."""
+        values = self.forward(wrt, "partial", wrt2)
+        first = sp.Matrix(values[of]).jacobian(sp.Matrix(values[wrt]))
+        second = sp.Matrix(list(first)).jacobian(sp.Matrix(values[wrt2]))
+        return sp.ImmutableDenseNDimArray([self.free(entry) for entry in second], (*first.shape, second.shape[1]))
+
+    def expand_second(self, hessian: Hessian) -> sp.Array:
+        """The structured second derivative written out, in the same free symbols."""
+        values = dict(self.forward(hessian.wrt, "partial", hessian.wrt2))
+        rows, first, second = (self._sizes[name] for name in hessian.shape)
+        parts = []
+        for term in hessian:
+            outer = self._term(term.outer, values, rows)
+            for pair in term.pairs:
+                parts.append((outer, *(self._term(part, values, outer.shape[1]) for part in pair)))
+        return sum_of_products(parts, (rows, first, second)).applyfunc(self.free)
 
     def _term(self, term: Term, values: dict[str, Units], rows: int) -> sp.Matrix:
         matrix, size = sp.eye(rows), rows
