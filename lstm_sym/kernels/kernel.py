@@ -27,6 +27,7 @@ from lstm_sym.kernels.blocks import Blocks, eliminated_blocks, jacobian_blocks, 
 from lstm_sym.kernels.logs import LogFactors
 from lstm_sym.kernels.parameters import Parameters, draw
 from lstm_sym.kernels.schedule import ancestors, entering, stages
+from lstm_sym.kernels.second import SecondOrder
 from lstm_sym.kernels.tangents import Folded, Sequential, TangentPlan
 from lstm_sym.notation import lag_of
 
@@ -61,6 +62,7 @@ class Kernel:
         self._eliminated = eliminated_blocks(cell)
         self._backward: BackPropagation | None = None
         self._tangents: TangentPlan | None = None
+        self._curved: SecondOrder | None = None
         closed = log_determinant(cell)
         self._logs = LogFactors(closed) if closed else None
 
@@ -296,36 +298,61 @@ class Kernel:
     @QUIET
     def jvp(self, parameters: Mapping[str, Any], x: Any, state: Any, tangent: Any) -> Array:
         """J v for the state Jacobian J: the tangent (..., S) one step later. Nothing n×n is formed."""
-        bound, x, state = self._checked(parameters, x, state)
-        tangent = self._vector("tangent", tangent, self._size(bound, self.cell.states), self._layout())
-        _batch("x and state", np.broadcast_shapes(x.shape[:-1], state.shape[:-1]), "tangent", tangent.shape[:-1])
-        values = forward.evaluate(self.cell, self._plan, bound, x, state)
+        bound, values, batch, (tangent,) = self._with_vectors(parameters, x, state, tangent=tangent)
         tangents = split(self.cell, entering(self.cell), tangent, bound)
         push_forward(self._nodes, bound, self._slopes(values, bound), tangents)
-        return self._stack(
-            tangents,
-            self.cell.states,
-            bound,
-            np.broadcast_shapes(x.shape[:-1], state.shape[:-1], tangent.shape[:-1]),
-        )
+        return self._stack(tangents, self.cell.states, bound, batch)
 
     @QUIET
     def vjp(self, parameters: Mapping[str, Any], x: Any, state: Any, cotangent: Any) -> Array:
         """J^T u for the state Jacobian J: the cotangent (..., S) one step earlier. Nothing n×n is formed."""
-        bound, x, state = self._checked(parameters, x, state)
-        cotangent = self._vector("cotangent", cotangent, self._size(bound, self.cell.states), self._layout())
-        _batch(
-            "x and state", np.broadcast_shapes(x.shape[:-1], state.shape[:-1]), "cotangent", cotangent.shape[:-1]
-        )
-        values = forward.evaluate(self.cell, self._plan, bound, x, state)
+        bound, values, batch, (cotangent,) = self._with_vectors(parameters, x, state, cotangent=cotangent)
         cotangents = split(self.cell, self.cell.states, cotangent, bound)
         pull_back(self._nodes, bound, self._slopes(values, bound), cotangents)
-        return self._stack(
-            cotangents,
-            entering(self.cell),
-            bound,
-            np.broadcast_shapes(x.shape[:-1], state.shape[:-1], cotangent.shape[:-1]),
-        )
+        return self._stack(cotangents, entering(self.cell), bound, batch)
+
+    @QUIET
+    def hvp(self, parameters: Mapping[str, Any], x: Any, state: Any, u: Any, v: Any) -> Array:
+        """The second derivative of the step applied to the tangents u and v, (..., S); u and v may be exchanged.
+
+        Component a is uᵀ H_a v for the Hessian H_a of the new state's a-th component by the old state. Nothing
+        n×n is formed: the cost is that of a few steps. As a formula: ``ls.hessian(cell, "state", "state")``.
+        """
+        bound, values, batch, tangents = self._with_vectors(parameters, x, state, u=u, v=v)
+        by_state = [split(self.cell, entering(self.cell), tangent, bound) for tangent in tangents]
+        second = self._second_order().push(bound, values, *by_state)
+        return self._stack(second, self.cell.states, bound, batch)
+
+    @QUIET
+    def hessian_vector(self, parameters: Mapping[str, Any], x: Any, state: Any, cotangent: Any, v: Any) -> Array:
+        """(Σ_a δ_a H_a) v, (..., S): the Hessian of the scalar δ·step times the tangent v, δ the ``cotangent``.
+
+        It is the derivative of ``vjp`` with respect to the state, along v. Nothing n×n is formed.
+        """
+        bound, values, batch, (delta, v) = self._with_vectors(parameters, x, state, cotangent=cotangent, v=v)
+        deltas = split(self.cell, self.cell.states, delta, bound)
+        tangents = split(self.cell, entering(self.cell), v, bound)
+        changes = self._second_order().pull(bound, values, deltas, tangents)
+        return self._stack(changes, entering(self.cell), bound, batch)
+
+    def _second_order(self) -> SecondOrder:
+        if self._curved is None:
+            self._curved = SecondOrder(self.cell, self._nodes, self._slopes)
+        return self._curved
+
+    def _with_vectors(
+        self, parameters: Mapping[str, Any], x: Any, state: Any, **vectors: Any
+    ) -> tuple[Parameters, dict[str, Array], tuple[int, ...], list[Array]]:
+        """Checked parameters, the step's values, the batch that all share, and ``vectors`` (..., S)."""
+        bound, x, state = self._checked(parameters, x, state)
+        batch, names = np.broadcast_shapes(x.shape[:-1], state.shape[:-1]), "x and state"
+        found = []
+        for name, given in vectors.items():
+            vector = self._vector(name, given, self._size(bound, self.cell.states), self._layout())
+            _batch(names, batch, name, vector.shape[:-1])
+            batch, names = np.broadcast_shapes(batch, vector.shape[:-1]), f"{names} and {name}"
+            found.append(vector)
+        return bound, forward.evaluate(self.cell, self._plan, bound, x, state), batch, found
 
     def _stack(
         self, vectors: dict[str, Array], names: tuple[str, ...], bound: Parameters, batch: tuple[int, ...]
