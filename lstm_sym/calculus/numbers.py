@@ -24,7 +24,7 @@ class Coefficients:
     """The distinct diagonals of some terms as one vectorised NumPy function.
 
     ``arguments`` are the vectors that it needs; calling it with their values gives each diagonal's numbers.
-    ``names`` says how each diagonal is called in ``source``.
+    ``names`` says how each diagonal is called in ``source``, whose lines are ``definitions``.
     """
 
     def __init__(self, name: str, terms: Iterable[Term]) -> None:
@@ -34,9 +34,9 @@ class Coefficients:
         self.arguments = tuple(sorted({s.name for diagonal in self._diagonals for s in diagonal.free_symbols}))
         shared, reduced = sp.cse(self._diagonals, symbols=self._fresh("s"), order="none", list=False)
         results = [symbol for symbol, _ in zip(self._fresh("d"), self._diagonals, strict=False)]
-        definitions = [*shared, *zip(results, reduced, strict=True)]
+        self.definitions = [*shared, *zip(results, reduced, strict=True)]
         self.names = {d: symbol.name for d, symbol in zip(self._diagonals, results, strict=True)}
-        self._function, self.source = compiled(name, self.arguments, definitions, results)
+        self._function, self.source = compiled(name, self.arguments, self.definitions, results)
 
     def _fresh(self, letter: str) -> Iterator[sp.Symbol]:
         """letter0, letter1, …, but no argument's name."""
