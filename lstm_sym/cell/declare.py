@@ -14,7 +14,6 @@ from lstm_sym.cell.graph import TRANSPOSE, Affine, CellError, Elementwise, Node,
 from lstm_sym.cell.sizes import infer_sizes, weight_shapes
 from lstm_sym.cell.text import equations_latex, equations_unicode
 from lstm_sym.checks import unknown_name
-from lstm_sym.functions import Activation
 from lstm_sym.notation import lagged
 
 
@@ -259,11 +258,11 @@ class Cell:
 
     @cached_property
     def activations(self) -> Mapping[sp.Expr, sp.Symbol]:
-        """sigmoid(a_f) → f for every node that is a bare activation: what lets a slope print as f(1−f)."""
+        """sigmoid(a_f) → f for every node that is one function of others: what lets a slope print as f(1−f)."""
         return {
             node.expression: unit(node.name)
             for node in self.nodes
-            if isinstance(node, Elementwise) and isinstance(node.expression, Activation)
+            if isinstance(node, Elementwise) and isinstance(node.expression, sp.Function)
         }
 
     def factor(self, name: str) -> Weight:
