@@ -10,8 +10,10 @@ import sympy as sp
 from lstm_sym.calculus.derive import accumulate
 from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.terms import Term, Terms
+from lstm_sym.calculus.text import unicode_scalar_style
+from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell, a_cell
-from lstm_sym.notation import LATEX, derivation_style, lagged, latex_timeless, scalar, with_parameters
+from lstm_sym.notation import STANDARD, Notation, a_notation, lagged, scalar, unicode_timeless
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,19 +24,20 @@ class LogDeterminant:
     diagonals: tuple[sp.Expr, ...]
     weights: tuple[str, ...]
 
-    def latex(self) -> str:
-        r"""LaTeX: \sum \log \lvert f_t \rvert + \log \lvert \det W_{ho} \rvert."""
-        style = with_parameters(LATEX, self.cell.vector_parameters, latex_timeless)
-        parts = [rf"\sum \log \lvert {scalar(through_gates(self.cell, d), style)} \rvert" for d in self.diagonals]
-        return " + ".join(parts + [rf"\log \lvert \det {latex_timeless(w)} \rvert" for w in self.weights]) or "0"
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
+        r"""LaTeX: \sum \log \lvert f_t \rvert + \log \lvert \det W_{ho} \rvert, or the whole equation."""
+        writer = Writer(self.cell, a_notation(notation))
+        parts = [rf"\sum \log \lvert {writer.scalar(d)} \rvert" for d in self.diagonals]
+        right = " + ".join(parts + [rf"\log \lvert \det {writer.weight(w)} \rvert" for w in self.weights]) or "0"
+        return rf"\log \lvert \det {writer.matrix('J', 't')} \rvert = {right}" if equation else right
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
-        style = with_parameters(derivation_style(self.cell.states), self.cell.vector_parameters, str)
+        style = unicode_scalar_style(self.cell)
         parts = [f"Σ log|{scalar(through_gates(self.cell, d), style)}|" for d in self.diagonals]
-        return " + ".join(parts + [f"log|det {w}|" for w in self.weights]) or "0"
+        return " + ".join(parts + [f"log|det {unicode_timeless(w)}|" for w in self.weights]) or "0"
 
     __repr__ = __str__
 

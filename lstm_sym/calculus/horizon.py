@@ -8,8 +8,10 @@ from lstm_sym.calculus import text
 from lstm_sym.calculus.derive import jacobian, within_step
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.values import Jacobian
+from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell, a_cell
 from lstm_sym.checks import unknown_name
+from lstm_sym.notation import STANDARD, Notation, a_notation, unicode_timeless
 
 HORIZON_PATHS = ("full", "direct", "total")
 
@@ -40,21 +42,40 @@ class HorizonProduct:
         others = [state for state in within_step(self.cell, self.wrt) if state != self.wrt]
         return {state: jacobian(self.cell, state, self.cell[self.wrt]) for state in others}
 
-    def latex(self) -> str:
-        r"""The whole equation in LaTeX: \frac{\partial h_T}{\partial h_{T-k}} = \prod_{t=T}^{T-k+1} …."""
-        d = r"\mathrm{d}" if self.path == "total" else r"\partial"
-        left = rf"\frac{{{d} {self._at_time(self.of, 'T')}}}{{{d} {self._at_time(self.wrt, '{T-k}')}}}"
-        if self.path == "direct":
-            left = rf"\left.{left}\right|_{{\mathrm{{direct}}}}"
-        inner = f"{self._letter}_t" if isinstance(self.factor, JacobianTable) else text.latex_sum(self.factor)
-        inner = rf"\bigl({inner}\bigr)" if " + " in inner else inner
-        whole = r"\prod_{t=T}^{T-k+1} " + inner
-        block = rf"\Bigl[{whole}\Bigr]"
-        right = f"{block}_{{{self.of}{self.wrt}}}" if self.is_block else whole
+    def latex(self, equation: bool = True, notation: Notation = STANDARD) -> str:
+        r"""LaTeX: \frac{\partial h_T}{\partial h_{T-k}} = \prod_{t=T}^{T-k+1} …, always with time indices."""
+        writer = Writer(self.cell, a_notation(notation)).timed
+        product = self._product(writer)
+        block = rf"\Bigl[{product}\Bigr]"
+        right = block + self._place(writer, self.wrt) if self.is_block else product
         for state, effect in self.same_step.items():
-            earlier = text.latex_sum(effect, now="T-k")
-            right += rf" + {block}_{{{self.of}{state}}}\, {earlier}"
-        return f"{left} = {right}"
+            factors = [block + self._place(writer, state), writer.sum(effect, now="T-k")]
+            right += " + " + writer.times(*factors)
+        return f"{self._left(writer)} = {right}" if equation else right
+
+    def _product(self, writer: Writer) -> str:
+        """The product over the steps: the latest leftmost, or rightmost where vectors are rows."""
+        inner = writer.matrix(self._letter, "t")
+        if isinstance(self.factor, Jacobian):
+            inner = writer.sum(self.factor)
+            inner = rf"\bigl({inner}\bigr)" if len(self.factor) > 1 else inner
+        first, last = ("T-k+1", "T") if writer.notation.row else ("T", "T-k+1")
+        return rf"\prod_{{t={first}}}^{{{last}}} {inner}"
+
+    def _left(self, writer: Writer) -> str:
+        of, wrt = self._stacked(writer, self.of, "T"), self._stacked(writer, self.wrt, "T-k")
+        left = writer.derivative(of, wrt, total=self.path == "total")
+        return rf"\left.{left}\right|_{{\mathrm{{direct}}}}" if self.path == "direct" else left
+
+    def _stacked(self, writer: Writer, name: str, now: str) -> str:
+        if name != "state":
+            return writer.vector(name, now)
+        return "(" + ", ".join(writer.vector(state, now) for state in self.cell.states) + ")"
+
+    def _place(self, writer: Writer, wrt: str) -> str:
+        """Which block of the product: of, wrt, written in the order (row, column) of the layout."""
+        names = [str(writer.names.table[state]) for state in (self.of, wrt)]
+        return f"_{{{''.join(names[::-1] if writer.notation.row else names)}}}"
 
     @property
     def _letter(self) -> str:
@@ -62,8 +83,8 @@ class HorizonProduct:
 
     def _at_time(self, name: str, time: str) -> str:
         if name != "state":
-            return f"{name}_{time}"
-        return "(" + ", ".join(f"{state}_{time}" for state in self.cell.states) + ")"
+            return f"{unicode_timeless(name)}_{time}"
+        return "(" + ", ".join(f"{unicode_timeless(state)}_{time}" for state in self.cell.states) + ")"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"

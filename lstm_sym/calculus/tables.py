@@ -14,6 +14,7 @@ from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
+from lstm_sym.notation import STANDARD, Notation, a_notation
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,13 +64,13 @@ class JacobianTable:
             return sp.ImmutableMatrix(sp.Matrix.vstack(*(sp.Matrix.hstack(*map(sp.Matrix, row)) for row in blocks)))
         return sp.BlockMatrix(blocks)
 
-    def latex(self, equation: bool = False) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         """A ``pmatrix`` of the blocks (the block itself where there is one), or the whole equation."""
+        a_notation(notation)
         if len(self.blocks) == 1:
-            return next(iter(self)).latex(equation)
-        rows = [" & ".join(self.blocks[r, c].latex() for c in self.columns) for r in self.rows]
-        matrix = "\\begin{pmatrix}\n" + " \\\\\n".join(rows) + "\n\\end{pmatrix}"
-        return f"{text.latex_table_name(self)} = {matrix}" if equation else matrix
+            return next(iter(self)).latex(equation, notation)
+        matrix = text.latex_table(self, notation)
+        return f"{text.latex_table_name(self, notation)} = {matrix}" if equation else matrix
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex(equation=True)}$"

@@ -41,9 +41,22 @@ class Term:
         meet = self.diagonals[-1] * other.diagonals[0]
         return Term((*self.diagonals[:-1], meet, *other.diagonals[1:]), self.weights + other.weights)
 
+    def factored(self, is_number: Callable[[sp.Expr], bool]) -> tuple[sp.Expr, Term]:
+        """(number, rest): what is one number for all units, and every minus sign, taken out of the diagonals."""
+        number, diagonals = sp.S.One, []
+        for diagonal in self.diagonals:
+            taken = diagonal if is_number(diagonal) else sp.S.NegativeOne if _is_negative(diagonal) else sp.S.One
+            number *= taken
+            diagonals.append(sp.S.One if taken is diagonal else diagonal / taken)
+        return number, Term(tuple(diagonals), self.weights)
+
     def map(self, change: Callable[[sp.Expr], sp.Expr]) -> Term:
         """The term with ``change`` applied to every diagonal."""
         return Term(tuple(change(diagonal) for diagonal in self.diagonals), self.weights)
+
+
+def _is_negative(diagonal: sp.Expr) -> bool:
+    return bool(diagonal.is_Mul and diagonal.as_coeff_Mul()[0].is_negative)
 
 
 IDENTITY = Term((sp.S.One,))

@@ -15,6 +15,7 @@ from lstm_sym.cell import Cell
 from lstm_sym.checks import finite, unknown_name
 from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Array
+from lstm_sym.notation import STANDARD, Notation, a_notation
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,10 +105,10 @@ class Jacobian:
                 checked_size(name, size)
         return explicit.to_sympy(self, {size: sizes.get(size, n) for size in self.cell.sizes.values()})
 
-    def latex(self, equation: bool = False) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         r"""LaTeX of the right-hand side, or of the whole equation \frac{∂c_t}{∂h_{t-1}} = …."""
-        right = text.latex_sum(self)
-        return f"{text.latex_name(self)} = {right}" if equation else right
+        right = text.latex_sum(self, notation=a_notation(notation))
+        return f"{text.latex_name(self, notation)} = {right}" if equation else right
 
     def equation(self) -> str:
         """The whole equation in Unicode: ∂cₜ/∂hₜ₋₁ = …; an exact zero is said as such."""

@@ -14,7 +14,7 @@ from lstm_sym.cell.graph import TRANSPOSE, Affine, CellError, Elementwise, Node,
 from lstm_sym.cell.sizes import infer_sizes, weight_shapes
 from lstm_sym.cell.text import equations_latex, equations_unicode
 from lstm_sym.checks import unknown_name
-from lstm_sym.notation import lagged
+from lstm_sym.notation import STANDARD, Notation, lagged
 
 
 class Cell:
@@ -296,9 +296,9 @@ class Cell:
     def __repr__(self) -> str:
         return f"{self.name}\n{equations_unicode(self)}"
 
-    def latex(self, label: str | None = None) -> str:
+    def latex(self, label: str | None = None, notation: Notation = STANDARD) -> str:
         """The forward equations as one ``align`` with a label for each: eq:<label>:<name>, or without if ''."""
-        return equations_latex(self, label)
+        return equations_latex(self, label, notation)
 
     def _repr_latex_(self) -> str:
         return "$$" + self.latex(label="").replace("{align}", "{aligned}") + "$$"

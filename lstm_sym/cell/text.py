@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lstm_sym.notation import LATEX, TIMED, Style, latex_timeless, with_parameters
+from lstm_sym.cell.graph import TRANSPOSE
+from lstm_sym.cell.naming import Names, names
+from lstm_sym.notation import STANDARD, TIMED, Notation, Style, a_notation, unicode_timeless, with_parameters
 
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
@@ -16,11 +18,13 @@ _SUM, _MINUS, _PRODUCT, _POWER, _ATOM = range(5)
 
 
 class _Writer:
-    """Writes a parsed right-hand side; each visit returns the text and how tightly its outermost sign binds."""
+    """Writes a parsed right-hand side; each visit returns the text and how tightly its outermost sign binds.
 
-    def __init__(self, cell: Cell, style: Style, parameter: Callable[[str], str], apply: str) -> None:
-        self._cell, self._apply = cell, apply
-        self._style = with_parameters(style, cell.parameters, parameter)
+    ``weight`` writes a factor "W" or "W.T", ``apply`` stands between it and its vector.
+    """
+
+    def __init__(self, cell: Cell, style: Style, weight: Callable[[str], str], apply: str) -> None:
+        self._cell, self._style, self._weight, self._apply = cell, style, weight, apply
 
     def write(self, text: str) -> str:
         return self._visit(ast.parse(text, mode="eval").body)[0]
@@ -31,9 +35,6 @@ class _Writer:
                 return str(number), _ATOM
             case ast.Name(id=name):
                 return self._style.symbol(name), _ATOM
-            case ast.Attribute(value=ast.Name(id=name)):
-                mark = r"^{\top}" if self._style.latex else "ᵀ"
-                return self._style.symbol(name) + mark, _ATOM
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return self._style.minus.strip() + self._at_least(_PRODUCT, operand), _MINUS
             case ast.UnaryOp(operand=operand):
@@ -44,16 +45,26 @@ class _Writer:
                 if function == "identity":
                     return inner[0]
                 return self._style.call(function, ", ".join(text for text, _ in inner)), _ATOM
+            case ast.BinOp(op=ast.Add()):
+                return self._sum(_addends(tree)), _SUM
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return self._applied(self._weight(_factor(left)), self._at_least(_ATOM, right)), _PRODUCT
             case ast.BinOp(left=left, op=operator, right=right):
                 return self._binary(left, operator, right)
         raise TypeError(f"cannot write {ast.unparse(tree)}")
 
+    def _sum(self, addends: list[ast.expr]) -> str:
+        return " + ".join(self._at_least(_MINUS if k else _SUM, addend) for k, addend in enumerate(addends))
+
+    def _applied(self, weight: str, vector: str) -> str:
+        return weight + self._apply + vector
+
     def _binary(self, left: ast.expr, operator: ast.operator, right: ast.expr) -> tuple[str, int]:
         match operator:
-            case ast.MatMult():
-                return self._at_least(_ATOM, left) + self._apply + self._at_least(_ATOM, right), _PRODUCT
             case ast.Mult():
-                sign = self._style.scale if isinstance(left, ast.Constant) else self._style.times
+                if self._is_number(right) and not self._is_number(left):
+                    left, right = right, left
+                sign = self._style.scale if self._is_number(left) else self._style.times
                 return sign.join((self._at_least(_PRODUCT, left), self._at_least(_PRODUCT, right))), _PRODUCT
             case ast.Div() if self._style.latex:
                 return self._style.fraction(self._visit(left)[0], self._visit(right)[0]), _ATOM
@@ -64,19 +75,70 @@ class _Writer:
                 if isinstance(right, ast.Constant) and isinstance(right.value, int):
                     return self._style.power(base, right.value), _POWER
                 return f"{base}^{{{self._visit(right)[0]}}}", _POWER
-            case ast.Sub():
-                return f"{self._visit(left)[0]} {self._style.minus.strip()} {self._at_least(_MINUS, right)}", _SUM
             case _:
-                return f"{self._visit(left)[0]} + {self._at_least(_MINUS, right)}", _SUM
+                return f"{self._visit(left)[0]} {self._style.minus.strip()} {self._at_least(_MINUS, right)}", _SUM
+
+    def _is_number(self, tree: ast.expr) -> bool:
+        """Whether a factor is one number for all units: it stands in front, without ⊙."""
+        if isinstance(tree, ast.Constant):
+            return True
+        read = {name.id for name in ast.walk(tree) if isinstance(name, ast.Name)}
+        return bool(read) and read <= self._cell.constants.keys()
 
     def _at_least(self, tightness: int, tree: ast.expr) -> str:
         text, binds = self._visit(tree)
         return text if binds >= tightness else f"({text})"
 
 
+class _LatexWriter(_Writer):
+    """The same in a notation: rows on the left of their weights, sums of products as one product."""
+
+    def __init__(self, called: Names) -> None:
+        super().__init__(called.cell, called.style(), called.weight, " ")
+        self._names = called
+
+    def _applied(self, weight: str, vector: str) -> str:
+        pair = (vector, weight) if self._names.notation.row else (weight, vector)
+        return " ".join(pair)
+
+    def _sum(self, addends: list[ast.expr]) -> str:
+        products = [a for a in addends if isinstance(a, ast.BinOp) and isinstance(a.op, ast.MatMult)]
+        pairs = [(_factor(p.left), p.right.id) for p in products if isinstance(p.right, ast.Name)]
+        stacked = self._names.stacked(pairs)
+        if stacked is None:
+            return super()._sum(addends)
+        weight, vectors = stacked
+        inner = ", ".join(map(self._names.vector, vectors))
+        first = self._applied(weight, f"[{inner}]")
+        others = [addend for addend in addends if addend not in products]
+        return " + ".join([first, *(self._at_least(_MINUS, addend) for addend in others)])
+
+
+def _addends(tree: ast.expr) -> list[ast.expr]:
+    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add):
+        return [*_addends(tree.left), *_addends(tree.right)]
+    return [tree]
+
+
+def _factor(tree: ast.expr) -> str:
+    """The weight in front of @, "W" or "W.T"."""
+    match tree:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id=name)):
+            return name + TRANSPOSE
+    raise TypeError(f"cannot write {ast.unparse(tree)}")
+
+
+def unicode_weight(factor: str) -> str:
+    """W_hh, or W_hhᵀ for "W_hh.T"."""
+    return unicode_timeless(factor.removesuffix(TRANSPOSE)) + "ᵀ" * factor.endswith(TRANSPOSE)
+
+
 def equations_unicode(cell: Cell) -> str:
     """One equation a line with its time indices, roles aligned behind them."""
-    writer = _Writer(cell, TIMED, parameter=str, apply="·")
+    style = with_parameters(TIMED, cell.parameters, numbers=cell.constants)
+    writer = _Writer(cell, style, unicode_weight, apply="·")
     equations = [f"{TIMED.symbol(line.target)} = {writer.write(line.text)}" for line in cell.lines]
     width = max(map(len, equations)) + 3
     return "\n".join(
@@ -84,16 +146,17 @@ def equations_unicode(cell: Cell) -> str:
     )
 
 
-def equations_latex(cell: Cell, label: str | None = None) -> str:
+def equations_latex(cell: Cell, label: str | None = None, notation: Notation = STANDARD) -> str:
     """One ``align`` of the forward equations; each is labelled eq:<label>:<name> unless ``label`` is ''."""
-    writer = _Writer(cell, LATEX, parameter=latex_timeless, apply=" ")
+    called = names(cell, a_notation(notation))
+    writer = _LatexWriter(called)
     prefix = slug(cell.name) if label is None else label
     if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
         raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
     rows = []
     for line in cell.lines:
         tag = rf" \label{{eq:{prefix}:{line.target}}}" if prefix else ""
-        rows.append(f"{LATEX.symbol(line.target)} &= {writer.write(line.text)}{tag}")
+        rows.append(f"{called.vector(line.target)} &= {writer.write(line.text)}{tag}")
     return "\\begin{align}\n" + " \\\\\n".join(rows) + "\n\\end{align}"
 
 

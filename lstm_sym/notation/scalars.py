@@ -1,76 +1,18 @@
-"""Names and scalar expressions as text: the code name, the Unicode name and the LaTeX name of a quantity.
-
-The code name is an identifier, ``c`` now and ``c_prev`` one step earlier (``c_prev2`` two steps). Unicode in a
-derivation is short: c is the state that enters the step, c′ the one that leaves it. LaTeX carries the time.
-"""
+"""Scalar expressions per unit as text, in Unicode and in LaTeX: one writer, two styles."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from lstm_sym.functions import Slope, positive
+from lstm_sym.notation.names import SUPERSCRIPTS, lag_of, latex_at_time, unicode_at_time, unicode_timeless
 
-_GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|upsilon|phi|chi|psi"
-    "|omega|Gamma|Delta|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega"
-)
-_LAG = re.compile(r"(?P<base>.+)_prev(?P<lag>\d*)")
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_SLOPES = frozenset({"dsigmoid", "dtanh", "drelu"})
-_LATEX_WORDS = {"sigmoid": r"\sigma"} | {name: "\\" + name for name in ("tanh", "exp", "log", "sin", "cos")}
-_SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
-
-
-def lag_of(name: str) -> tuple[str, int]:
-    """(base name, steps back) of a code name: "c_prev" is ("c", 1)."""
-    match = _LAG.fullmatch(name)
-    if match is None:
-        return name, 0
-    return match["base"], int(match["lag"] or 1)
-
-
-def lagged(name: str, steps: int = 1) -> str:
-    """The code name of the quantity ``steps`` steps before ``name``."""
-    base, lag = lag_of(name)
-    lag += steps
-    return base + ("" if lag == 0 else "_prev" if lag == 1 else f"_prev{lag}")
-
-
-def unicode_at_time(name: str) -> str:
-    """The name with its time as a subscript: cₜ₋₁."""
-    base, lag = lag_of(name)
-    return base + "ₜ" + (f"₋{lag}".translate(_SUBSCRIPTS) if lag else "")
-
-
-def _latex_parts(name: str) -> tuple[str, str]:
-    """(letter, subscript) of a name without time, in LaTeX."""
-    head, _, tail = name.partition("_")
-    letter = "\\" + head if _GREEK.fullmatch(head) else head if len(head) == 1 else rf"\mathit{{{head}}}"
-    words = tail.replace("_", "")
-    return letter, words if len(words) <= 3 else rf"\mathit{{{words}}}"
-
-
-def _subscripted(letter: str, subscript: str) -> str:
-    if not subscript:
-        return letter
-    return f"{letter}_{subscript}" if len(subscript) == 1 else f"{letter}_{{{subscript}}}"
-
-
-def latex_timeless(name: str) -> str:
-    """LaTeX of a parameter's name, which has no time: W_{hf}, b_f, \\alpha."""
-    return _subscripted(*_latex_parts(name))
-
-
-def latex_at_time(name: str, now: str = "t") -> str:
-    """LaTeX of a name with its time: c_{t-1}, a_{f,t}; ``now`` is the time of lag 0, "t" or "T-k"."""
-    base, lag = lag_of(name)
-    letter, subscript = _latex_parts(base)
-    time = f"{now}-{lag}" if lag else now
-    return _subscripted(letter, f"{subscript},{time}" if subscript else time)
+_WORDS = {"maximum": "max", "logsigmoid": "log σ"}
+_LATEX_WORDS = {"sigmoid": r"\sigma", "logsigmoid": r"\log \sigma", "maximum": r"\max"}
+_LATEX_WORDS |= {name: "\\" + name for name in ("tanh", "exp", "log", "sin", "cos", "max")}
 
 
 @dataclass(frozen=True)
@@ -86,17 +28,46 @@ class Style:
     call: Callable[[str, str], str]
     indicator: Callable[[str], str]
     latex: bool = False
+    numbers: frozenset[str] = frozenset()
+
+    def is_number(self, expression: sp.Expr) -> bool:
+        """Whether an expression has no symbols but those in ``numbers``, which are the same for all units."""
+        return all(symbol.name in self.numbers for symbol in expression.free_symbols)
+
+
+def in_brackets(text: str) -> str:
+    """``text`` in round brackets, large ones around a fraction in LaTeX."""
+    return rf"\Bigl({text}\Bigr)" if r"\frac" in text else f"({text})"
+
+
+def _function(name: str) -> tuple[str, bool]:
+    """(the function's name in print, whether its slope is meant): "dtanh" is ("tanh", True)."""
+    base = name.removeprefix("d") if name in {"dsigmoid", "dtanh", "drelu", "dlogsigmoid"} else name
+    return base, base != name
 
 
 def _latex_call(name: str, argument: str) -> str:
-    base, prime = (name[1:], "'") if name in _SLOPES else (name, "")
+    base, slope = _function(name)
+    if base == "sqrt":
+        return rf"\sqrt{{{argument}}}"
     word = _LATEX_WORDS.get(base) or rf"\operatorname{{{base}}}"
-    return f"{word}{prime}({argument})"
+    if slope:
+        word = f"({word})'" if " " in word else word + "'"
+    return word + in_brackets(argument)
 
 
 def _unicode_call(name: str, argument: str) -> str:
-    base, prime = (name[1:], "′") if name in _SLOPES else (name, "")
-    return f"{'σ' if base == 'sigmoid' else base}{prime}({argument})"
+    base, slope = _function(name)
+    word = "σ" if base == "sigmoid" else "√" if base == "sqrt" else _WORDS.get(base, base)
+    if slope:
+        word = f"({word})′" if " " in word else word + "′"
+    return f"{word}({argument})"
+
+
+def _latex_power(base: str, exponent: int) -> str:
+    if not base.startswith("("):  # a name with something above it already
+        base = f"({base})" if "^" in base else f"{{{base}}}" if "'" in base else base
+    return f"{base}^{{{exponent}}}" if exponent > 9 or exponent < 0 else f"{base}^{exponent}"
 
 
 LATEX = Style(
@@ -104,7 +75,7 @@ LATEX = Style(
     times=r" \odot ",
     scale=r"\,",
     minus=" - ",
-    power=lambda base, exponent: f"{base}^{{{exponent}}}" if exponent > 9 or exponent < 0 else f"{base}^{exponent}",
+    power=_latex_power,
     fraction=lambda above, below: rf"\frac{{{above}}}{{{below}}}",
     call=_latex_call,
     indicator=lambda argument: rf"\mathbf{{1}}[{argument} > 0]",
@@ -119,7 +90,7 @@ def unicode_style(symbol: Callable[[str], str]) -> Style:
         times="⊙",
         scale="·",
         minus="−",
-        power=lambda base, exponent: base + str(exponent).translate(_SUPERSCRIPTS),
+        power=lambda base, exponent: base + str(exponent).translate(SUPERSCRIPTS),
         fraction=lambda above, below: f"{above}/{below}",
         call=_unicode_call,
         indicator=lambda argument: f"[{argument}>0]",
@@ -136,15 +107,24 @@ def derivation_style(states: Mapping[str, object] | frozenset[str] | tuple[str, 
     def symbol(name: str) -> str:
         base, lag = lag_of(name)
         if base in states:
-            return (base + "′", base)[lag] if lag < 2 else unicode_at_time(name)
-        return base if lag == 0 else unicode_at_time(name)
+            return (unicode_timeless(base) + "′", unicode_timeless(base))[lag] if lag < 2 else unicode_at_time(name)
+        return unicode_timeless(base) if lag == 0 else unicode_at_time(name)
 
     return unicode_style(symbol)
 
 
-def with_parameters(style: Style, parameters: tuple[str, ...], write: Callable[[str], str]) -> Style:
-    """``style`` with the names of ``parameters``, which have no time, written by ``write``."""
-    return replace(style, symbol=lambda name: write(name) if name in parameters else style.symbol(name))
+def with_parameters(
+    style: Style,
+    parameters: tuple[str, ...],
+    write: Callable[[str], str] = unicode_timeless,
+    numbers: Mapping[str, float] | None = None,
+) -> Style:
+    """``style`` with ``parameters``, which have no time, written by ``write``; ``numbers`` need no ⊙."""
+    return replace(
+        style,
+        symbol=lambda name: write(name) if name in parameters else style.symbol(name),
+        numbers=frozenset(numbers or ()),
+    )
 
 
 def scalar(expression: sp.Expr, style: Style) -> str:
@@ -199,7 +179,9 @@ def _product(expression: sp.Expr, style: Style) -> str:
         (below if inverse else above).append(1 / factor if inverse else factor)
     sign = style.minus.strip() if coefficient.is_negative else ""
     numbers = [] if abs(coefficient) == 1 else [_number(abs(coefficient), style)]
-    top = style.scale.join([*numbers, style.times.join(_factors(above, style))][: 1 + len(above)]) or "1"
+    numbers += _factors([factor for factor in above if style.is_number(factor)], style)
+    vectors = _factors([factor for factor in above if not style.is_number(factor)], style)
+    top = style.scale.join(numbers + [style.times.join(vectors)] * bool(vectors)) or "1"
     if not below:
         return sign + top
     bottom = scalar(below[0], style) if len(below) == 1 else style.times.join(_factors(below, style))
@@ -212,7 +194,7 @@ def _factors(factors: list[sp.Expr], style: Style) -> list[str]:
     texts = []
     for factor in factors:
         text = scalar(factor, style)
-        texts.append((factor.is_Add, f"({text})" if factor.is_Add else text))
+        texts.append((factor.is_Add, in_brackets(text) if factor.is_Add else text))
     return [text for _, text in sorted(texts)]
 
 
@@ -222,8 +204,10 @@ def _power(expression: sp.Expr, style: Style) -> str:
         (below,) = _factors([base**-exponent], style)
         return style.fraction("1", below)
     text = scalar(base, style)
+    if exponent == sp.S.Half:
+        return style.call("sqrt", text)
     if base.is_Add or base.is_Mul or base.is_Pow:
-        text = f"({text})"
+        text = in_brackets(text)
     if exponent.is_Integer:
         return style.power(text, int(exponent))
     return f"{text}^{{{scalar(exponent, style)}}}" if style.latex else f"{text}^({scalar(exponent, style)})"

@@ -1,0 +1,91 @@
+r"""``latex``: LaTeX of any value, by itself or as a document for pdflatex."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
+
+import sympy as sp
+
+from lstm_sym.cell import Cell
+from lstm_sym.notation import LATEX, STANDARD, Notation, Style, a_notation, at_time, lag_of, name_of, scalar
+
+PREAMBLE = r"""\documentclass{article}
+\usepackage[a4paper, margin=2.5cm]{geometry}
+\usepackage{amsmath}
+\allowdisplaybreaks
+\begin{document}
+"""
+
+
+@runtime_checkable
+class Typeset(Protocol):
+    """A value that writes its own LaTeX."""
+
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
+        """LaTeX of the value, or of the whole equation that says what it is."""
+        raise NotImplementedError
+
+
+def latex(
+    value: Any,
+    equation: bool = False,
+    label: str | None = None,
+    standalone: bool = False,
+    notation: Notation = STANDARD,
+) -> str:
+    r"""LaTeX of a cell, a derivative, a product over a horizon, any other value, or a per-unit expression.
+
+    >>> import lstm_sym as ls
+    >>> print(ls.latex(ls.jacobian(ls.LSTM, "c", "c")))
+    \operatorname{diag}(f_t)
+
+    Args:
+        value: a ``Cell`` gives its forward equations, one labelled ``align``; other values give a formula.
+        equation: the left-hand side too.
+        label: for a cell, the prefix of the labels eq:<label>:<gate>; '' leaves them out.
+        standalone: a whole document around it, for pdflatex. Needs only amsmath.
+        notation: how the reader's paper writes its equations, a ``Notation``.
+
+    Raises:
+        TypeError: a value that has no LaTeX here. Text is never parsed.
+    """
+    a_notation(notation)
+    if isinstance(value, Cell):
+        text = value.latex(label, notation)
+    elif isinstance(value, sp.Expr) and not isinstance(value, sp.MatrixExpr):
+        text = scalar(value, _style(notation))
+    elif isinstance(value, (sp.MatrixBase, sp.MatrixExpr)):
+        text = str(sp.latex(value))
+    elif isinstance(value, Typeset) and not isinstance(value, type):
+        text = value.latex(notation=notation, **({"equation": True} if equation or standalone else {}))
+    else:
+        raise TypeError(
+            f"no LaTeX for a {type(value).__name__}: expected a Cell, a Jacobian, a product or a symbol."
+        )
+    if not standalone:
+        return text
+    displayed = r"\begin{align" in text
+    return document(text if displayed else "\\begin{equation*}\n" + text + "\n\\end{equation*}")
+
+
+def _style(notation: Notation) -> Style:
+    """The style of expressions that belong to no cell: their names carry their time."""
+
+    def symbol(name: str) -> str:
+        base, lag = lag_of(name)
+        return (name_of(base).bold() if notation.bold else name_of(base)).write(at_time("t", lag))
+
+    return replace(LATEX, symbol=symbol, times=r" \odot " if notation.product == "odot" else r" \circ ")
+
+
+def document(body: str) -> str:
+    """A complete LaTeX document around ``body``."""
+    return PREAMBLE + body + "\n\\end{document}\n"
+
+
+def escaped(name: str) -> str:
+    """A name as LaTeX text: nothing in it is a command."""
+    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    special |= {character: "\\" + character for character in "_%#&${}"}
+    return "".join(special.get(character, character) for character in name)

@@ -1,0 +1,93 @@
+"""Notations: golden texts, names that are never alike, refusals."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from conftest import CELLS
+
+import lstm_sym as ls
+from lstm_sym import cells as shipped
+from lstm_sym.cell.naming import names
+from lstm_sym.checks import UnknownNameError
+from lstm_sym.notation.choices import OPTIONS
+
+SHIPPED = [getattr(shipped, name) for name in shipped.__all__]
+ALL = [*CELLS, *SHIPPED]
+#: Every choice of weights, gates and time with the other ones that can bear on names.
+NOTATIONS = [
+    ls.Notation(weights=weights, gates=gates, time=time, bold=bold)
+    for weights, gates, time, bold in itertools.product(
+        OPTIONS["weights"], OPTIONS["gates"], OPTIONS["time"], OPTIONS["bold"]
+    )
+]
+
+GREEK = ls.Cell(
+    "layers and Greek letters",
+    """
+    phi_l1 = sigmoid(W_xphi_l1 @ x + W_hphi_l1 @ h_l1_prev + b_phi_l1)
+    h_l1 = alpha * phi_l1 * h_l1_prev + (1 - alpha) * phi_l1
+    reset_l2 = sigmoid(W_hreset_l2 @ h_l1 + W_sreset_l2 @ h_l2_prev)
+    h_l2 = reset_l2 * tanh(U_hh_l2.T @ h_l2_prev + U_hh_l2 @ h_l2_prev) + eta_l2 * h_l1 ** 2
+    """,
+    states="h_l1 h_l2",
+    vectors="eta_l2",
+    constants={"alpha": 0.5},
+)
+
+
+def printed(cell, notation):
+    """LaTeX of every quantity of one step: vectors at their times, parameters."""
+    called = names(cell, notation)
+    texts = {name: called.vector(name) for name in (*cell.vectors, *cell.vector_parameters)}
+    return texts | {name: called.weight(name) for name in cell.weights}
+
+
+@pytest.mark.parametrize("cell", [*ALL, GREEK], ids=lambda cell: cell.name)
+def test_no_two_quantities_print_alike(cell):
+    for notation in NOTATIONS:
+        texts = printed(cell, notation)
+        assert len(set(texts.values())) == len(texts), (notation, texts)
+
+
+def test_layers_greek_letters_transposes_and_numbers():
+    assert printed(GREEK, ls.Notation()) == {
+        "x": "x_t",
+        "h_l1_prev": "h^{(1)}_{t-1}",
+        "h_l2_prev": "h^{(2)}_{t-1}",
+        "a_phi_l1": r"a^{(1)}_{\phi,t}",
+        "phi_l1": r"\phi^{(1)}_t",
+        "h_l1": "h^{(1)}_t",
+        "a_reset_l2": r"a^{(2)}_{\mathit{reset},t}",
+        "reset_l2": r"\mathit{reset}^{(2)}_t",
+        "a_h_l2": "a^{(2)}_{h,t}",
+        "h_l2": "h^{(2)}_t",
+        "W_xphi_l1": r"W^{(1)}_{x\phi}",
+        "W_hphi_l1": r"W^{(1)}_{h\phi}",
+        "b_phi_l1": r"b^{(1)}_\phi",
+        "W_hreset_l2": r"W^{(2)}_{\mathit{hreset}}",
+        "W_sreset_l2": r"W^{(2)}_{\mathit{sreset}}",
+        "U_hh_l2": "U^{(2)}_{hh}",
+        "eta_l2": r"\eta^{(2)}",
+        "alpha": r"\alpha",
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"weights": "W_U"}, "Did you mean 'W-U'.*source-target, W-U, concatenated"),
+        ({"time": 1}, "Known: True, False"),
+        ({"bold": "yes"}, "Known: False, True"),
+        ({"vectors": "rows"}, "column, row"),
+    ],
+)
+def test_wrong_choices_list_the_known_ones(choice, message):
+    with pytest.raises(UnknownNameError, match=message):
+        ls.Notation(**choice)
+
+
+def test_something_else_in_place_of_a_notation_is_refused():
+    with pytest.raises(TypeError, match=r"expected a lstm_sym.Notation"):
+        ls.latex(ls.LSTM, notation="W-U")
