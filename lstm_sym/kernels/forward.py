@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from lstm_sym.cell import Cell
+from lstm_sym.cell.order import Product
 from lstm_sym.functions import FORMS, Array
 from lstm_sym.kernels.parameters import Parameters
-from lstm_sym.kernels.schedule import Product, Stage, entering
+from lstm_sym.kernels.schedule import Stage, entering
 
 #: Floats of input drive kept at a time while a trajectory is unrolled: 8 MB.
 CHUNK = 1_000_000

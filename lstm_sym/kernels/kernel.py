@@ -10,6 +10,7 @@ import numpy as np
 from lstm_sym.calculus.determinants import log_determinant
 from lstm_sym.calculus.horizon import HorizonProduct, horizon_product
 from lstm_sym.cell import Cell, a_cell
+from lstm_sym.cell.order import ancestors
 from lstm_sym.checks import finite, fits, integer
 from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Array
@@ -26,7 +27,7 @@ from lstm_sym.kernels.backward import (
 from lstm_sym.kernels.blocks import Blocks, eliminated_blocks, jacobian_blocks, within_blocks
 from lstm_sym.kernels.logs import LogFactors
 from lstm_sym.kernels.parameters import Parameters, draw
-from lstm_sym.kernels.schedule import ancestors, entering, stages
+from lstm_sym.kernels.schedule import entering, stages
 from lstm_sym.kernels.second import SecondOrder
 from lstm_sym.kernels.tangents import Folded, Sequential, TangentPlan
 from lstm_sym.notation import lag_of

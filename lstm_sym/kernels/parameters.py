@@ -10,9 +10,9 @@ import numpy as np
 
 from lstm_sym.cell import Affine, Cell
 from lstm_sym.cell.graph import TRANSPOSE, base
+from lstm_sym.cell.order import ancestors
 from lstm_sym.checks import finite, generator, real_scalar, size, unknown_name
 from lstm_sym.functions import Array
-from lstm_sym.kernels.schedule import ancestors
 
 
 class Parameters(Mapping[str, Array]):

@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import sympy as sp
 
-from lstm_sym.calculus.derive import local_derivatives
+from lstm_sym.calculus.backpropagation import adjoint
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Cell, Elementwise, Node
 from lstm_sym.cell.graph import TRANSPOSE, base
+from lstm_sym.cell.order import products
 from lstm_sym.functions import Array
 from lstm_sym.kernels.forward import Values, spans, split
 from lstm_sym.kernels.parameters import Parameters
-from lstm_sym.kernels.schedule import ancestors, products
 from lstm_sym.notation import lagged
 
 #: Floats of the pre-activations' cotangents that are at hand at a time.
@@ -25,35 +25,21 @@ Step = Callable[[int], None]
 
 
 class Anchors:
-    """What the recursion of one cell knows: affine nodes, states, and whatever affine nodes read.
+    """The recursion of one cell, as ``adjoint`` has it, laid out for numbers.
 
-    The elementwise nodes between them are eliminated by the chain rule: ``local[v][u]`` is ∂v/∂u for an elementwise
-    anchor v and an anchor, entering state, input or parameter u.  A step then multiplies by few coefficients, and
-    each cotangent of a pre-activation is one product.
+    ``nodes`` are those with a cotangent that the states depend on, ``local[v][u]`` the derivative ∂v/∂u of an
+    elementwise one. A step multiplies by few ``coefficients``, and by the weights of ``products``, side by side.
     """
 
     def __init__(self, cell: Cell) -> None:
+        equations = adjoint(cell)
         self.cell = cell
-        recurrent = ancestors(cell, cell.states)
-        read = {vector for node in recurrent if isinstance(node, Affine) for vector in node.reads}
-        self.nodes = tuple(n for n in recurrent if isinstance(n, Affine) or n.name in read.union(cell.states))
-        names = {node.name for node in self.nodes}
-        self.local = {n.name: _eliminated(n, recurrent, names) for n in self.nodes if isinstance(n, Elementwise)}
+        self.nodes = equations.recurrent
+        self.local = {node.name: equations.local[node.name] for node in self.nodes if isinstance(node, Elementwise)}
         self.affines = _by_reader([n for n in self.nodes if isinstance(n, Affine)], self.local)
         self.products = products(self.affines)
         every = [Term((derivative,)) for by_name in self.local.values() for derivative in by_name.values()]
         self.coefficients = Coefficients("cotangents", every)
-
-
-def _eliminated(node: Elementwise, recurrent: Sequence[Node], anchors: Collection[str]) -> dict[str, sp.Expr]:
-    """∂node/∂vector through elementwise nodes that are no anchors; zeros left out."""
-    found: dict[str, sp.Expr] = {node.name: sp.S.One}
-    for inner in reversed(recurrent):
-        if isinstance(inner, Elementwise) and inner.name in found and (inner is node or inner.name not in anchors):
-            outer = found.pop(inner.name)
-            for name, derivative in local_derivatives(inner).items():
-                found[name] = found.get(name, sp.S.Zero) + outer * derivative
-    return {name: derivative for name, derivative in found.items() if derivative != 0}
 
 
 def _by_reader(affines: Sequence[Affine], local: Mapping[str, Collection[str]]) -> tuple[Affine, ...]:

@@ -1,0 +1,114 @@
+"""The equations of back-propagation, one by one: what a vector's δ is made of, and a parameter's gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lstm_sym.calculus import backpropagation_text as text
+from lstm_sym.calculus.terms import Term
+from lstm_sym.cell import Cell
+from lstm_sym.notation import lag_of
+
+
+@dataclass(frozen=True)
+class Passed:
+    """``factor``·δ_source: what a node passes back to a vector that it was computed from.
+
+    ``factor`` is one diagonal, or one weight transposed. ``later``: the node belongs to the step after, and so do
+    the vectors in the factor.
+    """
+
+    factor: Term
+    source: str
+    later: bool = False
+
+    def written(self, writer: text.Writer) -> tuple[bool, str]:
+        """(whether it is subtracted, the rest)."""
+        return writer.passed(self)
+
+
+@dataclass(frozen=True)
+class Product:
+    """δ_source·vectorᵀ, or its transpose where the weight stands transposed: an affine node's share in ∂L/∂W."""
+
+    source: str
+    vector: str
+    transposed: bool = False
+
+    def written(self, writer: text.Writer) -> tuple[bool, str]:
+        """(whether it is subtracted, the rest)."""
+        return writer.product(self)
+
+
+class Equation(ABC):
+    """∂L/∂name = …, at every time."""
+
+    cell: Cell
+    name: str
+
+    @property
+    @abstractmethod
+    def tag(self) -> str:
+        """What its label ends in."""
+
+    @abstractmethod
+    def written(self, writer: text.Writer) -> tuple[str, str]:
+        """(left-hand side, right-hand side)."""
+
+    def latex(self, now: int | None = None) -> str:
+        """The equation in LaTeX, at time t or at a time that is a number."""
+        return text.latex_equation(self, now)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __str__(self) -> str:
+        return text.unicode_equation(self)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Delta(Equation):
+    """δ of ``name``: the sum of ``terms``, and of ∂ℓ/∂name where ``seeded``."""
+
+    cell: Cell
+    name: str
+    terms: tuple[Passed, ...]
+    seeded: bool
+
+    @property
+    def tag(self) -> str:
+        """delta-c, or dL-c0 for what reaches the initial state."""
+        name, lag = lag_of(self.name)
+        return f"dL-{name}0" if lag else f"delta-{name}"
+
+    def written(self, writer: text.Writer) -> tuple[str, str]:
+        """(left-hand side, right-hand side)."""
+        return writer.delta(self)
+
+    def __iter__(self) -> Iterator[Passed]:
+        return iter(self.terms)
+
+
+@dataclass(frozen=True, repr=False)
+class ParameterSum(Equation):
+    """∂L/∂parameter: the sum of ``terms`` over all steps; over units as well for a number shared by all of them."""
+
+    cell: Cell
+    name: str
+    terms: tuple[Product | Passed, ...]
+
+    @property
+    def tag(self) -> str:
+        """dL-W_hf."""
+        return f"dL-{self.name}"
+
+    def written(self, writer: text.Writer) -> tuple[str, str]:
+        """(left-hand side, right-hand side)."""
+        return writer.parameter_sum(self)
+
+    def __iter__(self) -> Iterator[Product | Passed]:
+        return iter(self.terms)
