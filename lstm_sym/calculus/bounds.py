@@ -21,7 +21,7 @@ from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
-from lstm_sym.notation import lagged
+from lstm_sym.notation import STANDARD, Notation, a_notation, lagged
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -73,11 +73,12 @@ class _Printed(ABC):
         """The inequality in Unicode, ‖∂cₜ/∂hₜ₋₁‖ ≤ …."""
         return bound_text.unicode_inequality(self.value, self.entries)
 
-    def latex(self, equation: bool = False) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         """LaTeX of the right-hand side, or of the whole inequality."""
+        a_notation(notation)
         if equation:
-            return bound_text.latex_inequality(self.value, self.entries)
-        return bound_text.latex_bound(self.cell, self.entries)
+            return bound_text.latex_inequality(self.value, self.entries, notation)
+        return bound_text.latex_bound(self.cell, self.entries, notation)
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex(equation=True)}$"
@@ -180,9 +181,9 @@ class Vanishing:
         """Whether it holds, in numbers: see ``Bound.evaluate``; for arrays, everywhere."""
         return bool(np.all(np.asarray(self.bound.evaluate(parameters, **values)) < 1))
 
-    def latex(self) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         """LaTeX of the inequality."""
-        return bound_text.latex_condition(self.bound.cell, self.bound.entries)
+        return bound_text.latex_condition(self.bound.cell, self.bound.entries, a_notation(notation))
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
