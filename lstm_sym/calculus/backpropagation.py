@@ -24,7 +24,7 @@ from lstm_sym.cell import Affine, Cell, Elementwise, Node, a_cell
 from lstm_sym.cell.graph import TRANSPOSE, base, unit
 from lstm_sym.cell.order import ancestors
 from lstm_sym.checks import unknown_name
-from lstm_sym.notation import lagged
+from lstm_sym.notation import STANDARD, Notation, a_notation, lagged
 
 Local: TypeAlias = Mapping[str, Mapping[str, sp.Expr]]
 
@@ -128,12 +128,16 @@ class Adjoint:
         """
         return source(self)
 
-    def latex(self, label: str | None = None) -> str:
+    def latex(self, equation: bool = True, notation: Notation = STANDARD, label: str | None = None) -> str:
         """One numbered ``align``, each equation labelled eq:<label>:<what>; '' leaves the labels out."""
-        return text.latex(self, label)
+        return text.latex(self, label, a_notation(notation))
+
+    def rows(self, notation: Notation = STANDARD) -> list[tuple[str, list[str]]]:
+        """(what its label ends in, the lines of an ``align``) of every equation, for a sheet."""
+        return text.rows(self, a_notation(notation))
 
     def _repr_latex_(self) -> str:
-        return self.latex("").replace("{align}", "{align*}")
+        return self.latex(label="").replace("{align}", "{align*}")
 
     def __str__(self) -> str:
         return text.unicode(self)

@@ -24,7 +24,6 @@ _HELPERS = {
     "positive": "def positive(a):\n    return np.where(a > 0, 1.0, 0.0)",
     "logsigmoid": "def logsigmoid(a):\n    return -np.logaddexp(0, -a)",
 }
-_NUMPY = {"tanh": "np.tanh", "maximum": "np.maximum"}
 _WORDS = ("np", "gradients", "parameters", "run", "loss", "total", "inputs", "t", "name", "array", *_HELPERS)
 
 
@@ -33,16 +32,16 @@ class _Printer(NumPyPrinter):
 
     def __init__(self, local: Callable[[str], str]) -> None:
         self._local = local
-        functions = {**{name: name for name in _HELPERS}, **_NUMPY}
+        functions = {**{name: name for name in _HELPERS}, "maximum": "np.maximum"}
         super().__init__({"user_functions": functions, "fully_qualified_modules": False})
 
     def _print_Symbol(self, symbol: sp.Symbol) -> str:
         return self._local(symbol.name)
 
-    def _print_exp(self, expression: sp.Expr) -> str:
-        return f"np.exp({self._print(expression.args[0])})"
+    def _numpy(self, expression: sp.Expr) -> str:
+        return f"np.{type(expression).__name__}({self._print(expression.args[0])})"
 
-    _print_log = _print_sin = _print_cos = lambda self, e: f"np.{type(e).__name__}({self._print(e.args[0])})"
+    _print_tanh = _print_exp = _print_log = _print_sin = _print_cos = _numpy
 
     def _print_Pow(self, expression: sp.Expr, rational: bool = False) -> str:
         return str(super()._print_Pow(expression, rational=rational)).replace("sqrt(", "np.sqrt(")

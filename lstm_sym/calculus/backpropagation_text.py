@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.cell import Cell
+from lstm_sym.calculus.text import continued, unicode_added
+from lstm_sym.calculus.writer import Writer
+from lstm_sym.cell import Cell, Weight
 from lstm_sym.cell.text import slug
-from lstm_sym.notation import LATEX, TIMED, Style, lag_of, latex_at_time, latex_timeless, scalar, with_parameters
+from lstm_sym.notation import (
+    Notation,
+    Style,
+    at_time,
+    in_brackets,
+    lag_of,
+    scalar,
+    unicode_style,
+    unicode_timeless,
+    with_parameters,
+)
 
 if TYPE_CHECKING:
     from lstm_sym.calculus.backpropagation import Adjoint
@@ -20,153 +32,205 @@ if TYPE_CHECKING:
 
 _SUBSCRIPTS = str.maketrans("0123456789+-tk", "₀₁₂₃₄₅₆₇₈₉₊₋ₜₖ")
 
-
-def _time(now: int | None, steps: int) -> str:
-    """``steps`` after now: t, t+1, t-1, or a number."""
-    if now is not None:
-        return str(now + steps)
-    return "t" if steps == 0 else f"t{steps:+d}"
+#: Addends of a sum that stand in one line of an ``align``.
+ADDENDS = 4
 
 
-@dataclass(frozen=True)
-class _Form:
-    """What Unicode and LaTeX differ in."""
+class Script(ABC):
+    """Writes the equations of one cell; Unicode and LaTeX are its two kinds."""
 
-    style: Style
-    vector: Callable[[str, str], str]
-    parameter: Callable[[str], str]
-    transposed: str
-    delta: str
-    apply: str
-    derivative: Callable[[str, str], str]
-    loss: Callable[[str], str]
-    total: Callable[[str], str]
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
 
+    @abstractmethod
+    def vector(self, name: str, now: str) -> str:
+        """A vector with its time, or a parameter, which has none."""
 
-_UNICODE = _Form(
-    style=TIMED,
-    vector=lambda base, time: base + time.translate(_SUBSCRIPTS),
-    parameter=str,
-    transposed="ᵀ",
-    delta="δ",
-    apply="·",
-    derivative=lambda above, below: f"∂{above}/∂{below}",
-    loss=lambda time: "ℓ" + time.translate(_SUBSCRIPTS),
-    total=lambda index: f"Σ{index.translate(_SUBSCRIPTS)} ",
-)
-_LATEX = _Form(
-    style=LATEX,
-    vector=latex_at_time,
-    parameter=latex_timeless,
-    transposed=r"^{\top}",
-    delta=r"\delta ",
-    apply=r"\, ",
-    derivative=lambda above, below: rf"\frac{{\partial {above}}}{{\partial {below}}}",
-    loss=lambda time: rf"\ell_{time}" if len(time) == 1 else rf"\ell_{{{time}}}",
-    total=lambda index: rf"\sum_{{{index}}} ",
-)
+    @abstractmethod
+    def applied(self, weight: Weight, vector: str) -> str:
+        """A matrix times a vector."""
 
+    @abstractmethod
+    def outer(self, left: str, right: str) -> str:
+        """left·rightᵀ."""
 
-class Writer:
-    """Writes the equations of one cell, at time t or at a time that is a number."""
+    @abstractmethod
+    def derivative(self, of: str, wrt: str) -> str:
+        """∂of/∂wrt."""
 
-    def __init__(self, cell: Cell, form: _Form, now: int | None = None) -> None:
-        self._cell, self._form, self._now = cell, form, now
+    @abstractmethod
+    def style(self, now: str) -> Style:
+        """How expressions per unit are written."""
 
-    def vector(self, name: str, later: bool = False) -> str:
-        """The vector with its time."""
-        base, lag = lag_of(name)
-        return self._form.vector(base, _time(self._now, later - lag))
+    @abstractmethod
+    def delta(self, name: str, now: str) -> str:
+        """δ of a vector."""
 
-    def delta(self, equation: Delta) -> tuple[str, str]:
-        """(left-hand side, right-hand side)."""
-        vector, form = self.vector(equation.name), self._form
-        lag = lag_of(equation.name)[1]
-        left = form.derivative("L", vector) if lag else form.delta + vector
-        loss = form.loss(_time(self._now, 0))
-        seeds = [(False, form.derivative(loss, vector))] if equation.seeded else []
-        return left, _joined([*seeds, *(term.written(self) for term in equation.terms)], form)
+    @abstractmethod
+    def loss(self, now: str) -> str:
+        """ℓ at a time."""
 
-    def parameter_sum(self, equation: ParameterSum) -> tuple[str, str]:
-        """(left-hand side, right-hand side)."""
-        form, cell = self._form, self._cell
-        parts = [term.written(self) for term in equation.terms]
-        body = _joined(parts, form)
-        body = f"({body})" if len(parts) > 1 else body
-        units = form.total("k") if equation.name in cell.constants else ""
-        body = self._by_unit(body) if units else body
-        return form.derivative("L", form.parameter(equation.name)), form.total("t") + units + body
+    @abstractmethod
+    def summed(self, text: str, units: bool) -> str:
+        """The sum over the steps, and over the units."""
 
-    def _by_unit(self, body: str) -> str:
-        return rf"\bigl[{body}\bigr]_k" if self._form.style.latex else f"[{body}]ₖ"
+    @abstractmethod
+    def added(self, addends: Sequence[str]) -> str:
+        """Addends with their signs between them, or 0."""
 
-    def product(self, term: Product) -> tuple[bool, str]:
-        """(whether it is subtracted, the rest)."""
-        form = self._form
-        delta, vector = form.delta + self.vector(term.source), self.vector(term.vector)
-        if term.transposed:
-            return False, f"{vector}{form.apply}({delta}){form.transposed}"
-        return False, f"{delta}{form.apply}{vector}{form.transposed}"
+    def sides(self, equation: Equation) -> tuple[str, list[str]]:
+        """(left-hand side, addends of the right-hand side)."""
+        now = "1" if lag_of(equation.name)[1] else "t"
+        return equation.left(self, now), equation.addends(self, now)
 
-    def passed(self, term: Passed) -> tuple[bool, str]:
-        """(whether it is subtracted, the rest)."""
-        form, delta = self._form, self._form.delta + self.vector(term.source, term.later)
+    def equation(self, equation: Equation) -> str:
+        """The whole equation in a line."""
+        left, addends = self.sides(equation)
+        return f"{left} = {self.added(addends)}"
+
+    def delta_left(self, equation: Delta, now: str) -> str:
+        """δ of a vector, or the derivative by an initial state."""
+        vector = self.vector(equation.name, now)
+        return self.derivative("L", vector) if lag_of(equation.name)[1] else self.delta(equation.name, now)
+
+    def delta_addends(self, equation: Delta, now: str) -> list[str]:
+        """The loss's own derivative, and what is passed back."""
+        seeds = [self.derivative(self.loss(now), self.vector(equation.name, now))] if equation.seeded else []
+        return [*seeds, *(term.written(self, now) for term in equation.terms)]
+
+    def sum_left(self, equation: ParameterSum) -> str:
+        """∂L/∂W."""
+        return self.derivative("L", self.vector(equation.name, "t"))
+
+    def sum_addends(self, equation: ParameterSum, now: str) -> list[str]:
+        """One addend: the sum over time of what every place adds."""
+        if not equation.terms:
+            return []
+        parts = [term.written(self, now) for term in equation.terms]
+        body, units = self.added(parts), equation.name in self.cell.constants
+        if len(parts) == 1:
+            sign, body = (body[0], body[1:]) if body[0] in "-−" else ("", body)
+            return [sign + self.summed(body, units)]
+        return [self.summed(body if units else in_brackets(body), units)]
+
+    def passed(self, term: Passed, now: str) -> str:
+        """Factor times δ, with − in front where it is negative."""
+        now = f"{now}+1" if term.later else now
+        delta = self.delta(term.source, now)
         if term.factor.weights:
-            (weight,) = term.factor.weights
-            return False, f"{form.parameter(weight.name)}{form.transposed * weight.transposed}{form.apply}{delta}"
-        factor = through_gates(self._cell, term.factor.diagonals[0])
-        negative = all(term.could_extract_minus_sign() for term in sp.Add.make_args(factor))
-        factor = -factor if negative else factor
+            return self.applied(term.factor.weights[0], delta)
+        factor, style = through_gates(self.cell, term.factor.diagonals[0]), self.style(now)
+        negative = all(part.could_extract_minus_sign() for part in sp.Add.make_args(factor))
+        factor, sign = (-factor, style.minus.strip()) if negative else (factor, "")
         if factor == 1:
-            return negative, delta
-        sign = form.style.scale if self._cell.is_constant(factor) else form.style.times
-        return negative, self._factor(factor, term.later) + sign + delta
+            return sign + delta
+        text = in_brackets(scalar(factor, style)) if factor.is_Add else scalar(factor, style)
+        times = style.scale + " " * style.latex if self.cell.is_constant(factor) else style.times
+        return f"{sign}{text}{times}{delta}"
 
-    def _factor(self, factor: sp.Expr, later: bool) -> str:
-        timed = replace(self._form.style, symbol=lambda name: self.vector(name, later))
-        text = scalar(factor, with_parameters(timed, self._cell.vector_parameters, self._form.parameter))
-        return f"({text})" if factor.is_Add else text
-
-
-def _joined(parts: list[tuple[bool, str]], form: _Form) -> str:
-    """The terms with their signs between them, or 0."""
-    text = ""
-    for negative, part in parts:
-        sign = form.style.minus.strip() if negative else "+"
-        text += f" {sign} {part}" if text else (sign + part if negative else part)
-    return text or "0"
+    def product(self, term: Product, now: str) -> str:
+        """δ vᵀ, or v δᵀ."""
+        delta, vector = self.delta(term.source, now), self.vector(term.vector, now)
+        return self.outer(vector, f"({delta})") if term.transposed else self.outer(delta, vector)
 
 
-def _writer(equation: Equation, form: _Form, now: int | None = None) -> Writer:
-    first = 1 if now is None and lag_of(equation.name)[1] else now
-    return Writer(equation.cell, form, first)
-
-
-def unicode_equation(equation: Equation) -> str:
+class UnicodeScript(Script):
     """δcₜ = oₜ⊙(1−mₜ²)⊙δhₜ + fₜ₊₁⊙δcₜ₊₁."""
-    left, right = equation.written(_writer(equation, _UNICODE))
-    return f"{left} = {right}"
+
+    def vector(self, name: str, now: str) -> str:  # noqa: D102
+        if name in self.cell.parameters:
+            return unicode_timeless(name)
+        base, lag = lag_of(name)
+        return unicode_timeless(base) + at_time(now, lag).translate(_SUBSCRIPTS)
+
+    def applied(self, weight: Weight, vector: str) -> str:  # noqa: D102
+        return f"{unicode_timeless(weight.name)}{'ᵀ' * weight.transposed}·{vector}"
+
+    def outer(self, left: str, right: str) -> str:  # noqa: D102
+        return f"{left}·{right}ᵀ"
+
+    def derivative(self, of: str, wrt: str) -> str:  # noqa: D102
+        return f"∂{of}/∂{wrt}"
+
+    def style(self, now: str) -> Style:  # noqa: D102
+        timed = unicode_style(lambda name: self.vector(name, now))
+        return with_parameters(timed, (), numbers=self.cell.constants)
+
+    def delta(self, name: str, now: str) -> str:  # noqa: D102
+        return f"δ{self.vector(name, now)}"
+
+    def loss(self, now: str) -> str:  # noqa: D102
+        return "ℓ" + now.translate(_SUBSCRIPTS)
+
+    def summed(self, text: str, units: bool) -> str:  # noqa: D102
+        return f"Σₜ Σₖ [{text}]ₖ" if units else f"Σₜ {text}"
+
+    def added(self, addends: Sequence[str]) -> str:  # noqa: D102
+        return unicode_added(addends)
 
 
-def latex_equation(equation: Equation, now: int | None = None, align: str = "") -> str:
-    r"""\delta c_t = o_t \odot (1 - m_t^2) \odot \delta h_t + …, with ``align`` before the relation sign."""
-    left, right = equation.written(_writer(equation, _LATEX, now))
-    return f"{left} {align}= {right}"
+class LatexScript(Script):
+    r"""\delta c_t = o_t \odot (1 - m_t^2) \odot \delta h_t + f_{t+1} \odot \delta c_{t+1}."""
+
+    def __init__(self, cell: Cell, notation: Notation) -> None:
+        super().__init__(cell)
+        self._writer = Writer(cell, notation).timed
+
+    def vector(self, name: str, now: str) -> str:  # noqa: D102
+        writer = self._writer
+        return writer.weight(name) if name in self.cell.weights else writer.vector(name, now)
+
+    def applied(self, weight: Weight, vector: str) -> str:  # noqa: D102
+        return self._writer.times(self._writer.weight(weight), vector)
+
+    def outer(self, left: str, right: str) -> str:  # noqa: D102
+        return self._writer.times(left, self._writer.transposed(right))
+
+    def derivative(self, of: str, wrt: str) -> str:  # noqa: D102
+        return self._writer.derivative(of, wrt)
+
+    def style(self, now: str) -> Style:  # noqa: D102
+        return self._writer.names.style(now)
+
+    def delta(self, name: str, now: str) -> str:  # noqa: D102
+        return rf"\delta {self.vector(name, now)}"
+
+    def loss(self, now: str) -> str:  # noqa: D102
+        return rf"\ell_{now}"
+
+    def summed(self, text: str, units: bool) -> str:  # noqa: D102
+        return rf"\sum_t \sum_k \bigl[{text}\bigr]_k" if units else rf"\sum_t {text}"
+
+    def added(self, addends: Sequence[str]) -> str:  # noqa: D102
+        return self._writer.added(addends)
+
+    def lines(self, equation: Equation) -> list[str]:
+        """The equation in lines of an ``align``, a few addends each."""
+        left, addends = self.sides(equation)
+        first, *others = [addends[k : k + ADDENDS] for k in range(0, len(addends), ADDENDS)] or [[]]
+        return [f"{left} &= {self.added(first)}", *(continued(self.added(part)) for part in others)]
 
 
 def unicode(adjoint: Adjoint) -> str:
     """All equations, one a line."""
     head = f"{adjoint.cell.name}, back-propagation through time: L = Σₜ ℓₜ, δv = ∂L/∂v"
-    return "\n".join([head, *(f"  {unicode_equation(equation)}" for equation in adjoint)])
+    script = UnicodeScript(adjoint.cell)
+    return "\n".join([head, *(f"  {script.equation(equation)}" for equation in adjoint)])
 
 
-def latex(adjoint: Adjoint, label: str | None) -> str:
-    """All equations in one ``align``, numbered and labelled."""
+def rows(adjoint: Adjoint, notation: Notation) -> list[tuple[str, list[str]]]:
+    """(what its label ends in, the lines of an ``align``) of every equation."""
+    script = LatexScript(adjoint.cell, notation)
+    return [(equation.tag, script.lines(equation)) for equation in adjoint]
+
+
+def latex(adjoint: Adjoint, label: str | None, notation: Notation) -> str:
+    """All equations in one ``align``, numbered on their last lines and labelled there."""
     prefix = slug(adjoint.cell.name) if label is None else label
     if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
         raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
-    rows = [
-        latex_equation(equation, align="&") + (rf" \label{{eq:{prefix}:{equation.tag}}}" if prefix else "")
-        for equation in adjoint
-    ]
-    return "\\begin{align}\n" + " \\\\\n".join(rows) + "\n\\end{align}"
+    text = []
+    for tag, (*before, last) in rows(adjoint, notation):
+        text += [rf"{line} \nonumber" for line in before]
+        text.append(last + (rf" \label{{eq:{prefix}:{tag}}}" if prefix else ""))
+    return "\\begin{align}\n" + " \\\\\n".join(text) + "\n\\end{align}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lstm_sym.calculus import backpropagation_text as text
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell
-from lstm_sym.notation import lag_of
+from lstm_sym.notation import STANDARD, Notation, a_notation, lag_of
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Passed:
     source: str
     later: bool = False
 
-    def written(self, writer: text.Writer) -> tuple[bool, str]:
-        """(whether it is subtracted, the rest)."""
-        return writer.passed(self)
+    def written(self, script: text.Script, now: str) -> str:
+        """The addend, at time ``now``."""
+        return script.passed(self, now)
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Product:
     vector: str
     transposed: bool = False
 
-    def written(self, writer: text.Writer) -> tuple[bool, str]:
-        """(whether it is subtracted, the rest)."""
-        return writer.product(self)
+    def written(self, script: text.Script, now: str) -> str:
+        """The addend, at time ``now``."""
+        return script.product(self, now)
 
 
 class Equation(ABC):
@@ -54,18 +54,23 @@ class Equation(ABC):
         """What its label ends in."""
 
     @abstractmethod
-    def written(self, writer: text.Writer) -> tuple[str, str]:
-        """(left-hand side, right-hand side)."""
+    def left(self, script: text.Script, now: str) -> str:
+        """The left-hand side."""
 
-    def latex(self, now: int | None = None) -> str:
-        """The equation in LaTeX, at time t or at a time that is a number."""
-        return text.latex_equation(self, now)
+    @abstractmethod
+    def addends(self, script: text.Script, now: str) -> list[str]:
+        """The addends of the right-hand side."""
+
+    def latex(self, equation: bool = True, notation: Notation = STANDARD) -> str:
+        """The equation in LaTeX, or its right-hand side."""
+        script = text.LatexScript(self.cell, a_notation(notation))
+        return script.equation(self) if equation else script.added(script.sides(self)[1])
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
-        return text.unicode_equation(self)
+        return text.UnicodeScript(self.cell).equation(self)
 
     __repr__ = __str__
 
@@ -85,9 +90,13 @@ class Delta(Equation):
         name, lag = lag_of(self.name)
         return f"dL-{name}0" if lag else f"delta-{name}"
 
-    def written(self, writer: text.Writer) -> tuple[str, str]:
-        """(left-hand side, right-hand side)."""
-        return writer.delta(self)
+    def left(self, script: text.Script, now: str) -> str:
+        """δ of the vector, or the derivative by the initial state."""
+        return script.delta_left(self, now)
+
+    def addends(self, script: text.Script, now: str) -> list[str]:
+        """The loss's own derivative, and what is passed back."""
+        return script.delta_addends(self, now)
 
     def __iter__(self) -> Iterator[Passed]:
         return iter(self.terms)
@@ -106,9 +115,13 @@ class ParameterSum(Equation):
         """dL-W_hf."""
         return f"dL-{self.name}"
 
-    def written(self, writer: text.Writer) -> tuple[str, str]:
-        """(left-hand side, right-hand side)."""
-        return writer.parameter_sum(self)
+    def left(self, script: text.Script, now: str) -> str:
+        """∂L/∂parameter."""
+        return script.sum_left(self)
+
+    def addends(self, script: text.Script, now: str) -> list[str]:
+        """The sum over time, as the only addend."""
+        return script.sum_addends(self, now)
 
     def __iter__(self) -> Iterator[Product | Passed]:
         return iter(self.terms)

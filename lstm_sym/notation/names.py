@@ -35,7 +35,9 @@ def lagged(name: str, steps: int = 1) -> str:
 
 
 def at_time(now: str, lag: int) -> str:
-    """The time ``lag`` steps before ``now``: "t" and 1 give "t-1", "t+1" and 1 give "t"."""
+    """The time ``lag`` steps before ``now``: "t" and 1 give "t-1", "t+1" and 1 give "t", "1" and 1 give "0"."""
+    if now.isdecimal():
+        return str(int(now) - lag)
     match = _TIME.fullmatch(now)
     if match is None or not lag:
         return now
