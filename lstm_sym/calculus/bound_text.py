@@ -9,6 +9,7 @@ from typing import TypeAlias
 import sympy as sp
 
 from lstm_sym.calculus import text
+from lstm_sym.calculus.coefficients import coefficient, latex_fraction, unicode_fraction
 from lstm_sym.calculus.suprema import NormTerm, NormTerms
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.values import Jacobian
@@ -18,8 +19,6 @@ from lstm_sym.notation import STANDARD, Notation, scalar, unicode_at_time, unico
 
 #: The bounds of the blocks of a matrix, row by row.
 Entries: TypeAlias = tuple[tuple[NormTerms, ...], ...]
-
-_FRACTIONS = {sp.Rational(1, 2): "½", sp.Rational(1, 4): "¼", sp.Rational(3, 4): "¾", sp.Rational(1, 8): "⅛"}
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,7 @@ class _Marks:
 
     def number(self, number: sp.Expr) -> str:
         """A coefficient: ¼, 9/10, ¼·tanh(1)."""
-        rational, rest = number.as_coeff_Mul()
-        if rest != 1:
-            return self.times.join([self.number(rational)] * (rational != 1) + [self.scalar(rest)])
-        return str(number) if number.is_Integer else self.fraction(number)
+        return coefficient(number, self.scalar, self.fraction, self.times)
 
     def term(self, term: NormTerm) -> str:
         """¼‖c‖∞·‖W_hf‖."""
@@ -65,7 +61,7 @@ def _unicode(cell: Cell) -> _Marks:
         unicode_timeless,
         *("‖{}‖", "‖{}‖∞", "|{}|", "·"),
         style.power,
-        lambda q: _FRACTIONS.get(q, f"{q.p}/{q.q}"),
+        unicode_fraction,
     )
 
 
@@ -78,7 +74,7 @@ def _latex(cell: Cell, notation: Notation) -> _Marks:
         writer.weight,
         *(bars, bars + r"_\infty", r"\lvert {} \rvert", r"\, "),
         lambda base, exponent: f"{base}^{exponent}",
-        lambda q: rf"\tfrac{{{q.p}}}{{{q.q}}}",
+        latex_fraction,
     )
 
 
@@ -125,7 +121,10 @@ def _unicode_table_name(table: JacobianTable) -> str:
 
 def latex_inequality(value: Jacobian | JacobianTable, entries: Entries, notation: Notation = STANDARD) -> str:
     r"""\left\lVert \frac{∂c_t}{∂h_{t-1}} \right\rVert \le …."""
-    name = (text.latex_name if isinstance(value, Jacobian) else text.latex_table_name)(value, notation)
+    if isinstance(value, Jacobian):
+        name = text.latex_name(value, notation)
+    else:
+        name = text.latex_table_name(value, notation)
     return rf"\left\lVert {name} \right\rVert \le {latex_bound(value.cell, entries, notation)}"
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import sympy as sp
 
-from lstm_sym.functions import Activation, logsigmoid, maximum, positive, relu, sigmoid, tanh
+from lstm_sym.calculus.coefficients import evaluated
+from lstm_sym.functions import logsigmoid, maximum, positive, relu, sigmoid, tanh
 
 
 class Range(NamedTuple):
@@ -80,8 +81,8 @@ def at(function: type[sp.Function], number: sp.Expr) -> sp.Expr:
     """f(number), exact: ½ for σ(0), a limit at ±∞, and tanh(1) as it is."""
     if number.is_infinite and function in _MONOTONE:
         return _MONOTONE[function][number == sp.oo]
-    if number == 0 and issubclass(function, Activation):
-        return sp.nsimplify(function.closed_form(number), rational=False)
+    if number == 0:
+        return evaluated(function(number))
     return -function(-number) if function is tanh and number.is_negative else function(number)
 
 

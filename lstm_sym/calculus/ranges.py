@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from lstm_sym.calculus.coefficients import exact
 from lstm_sym.calculus.extrema import REALS, Range, enclosure, intersection, less, union
 from lstm_sym.cell import Affine, Cell, Elementwise
 from lstm_sym.cell.graph import unit
@@ -20,11 +21,6 @@ Given = tuple[tuple[str, Range], ...]
 
 #: Where an end that keeps moving is tried next.
 THRESHOLDS = (sp.S.Zero, sp.S.One, sp.oo)
-
-
-def exact(number: float) -> sp.Expr:
-    """The decimal that ``number`` is written as: 1/10 for 0.1."""
-    return sp.Rational(repr(float(number)))
 
 
 def given_ranges(cell: Cell, given: Mapping[str, Any]) -> Given:
