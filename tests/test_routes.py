@@ -98,7 +98,7 @@ def test_no_comment_is_quoted_in_latex_that_is_not_plain_text():
         states="h",
     )
     found = ls.paths(cell, "h", "h")
-    assert found["f"].underbraced().endswith("}_{f}")
+    assert found["f"].latex(equation=True).endswith("}_{f_t}")
     assert "secret" not in found.latex() + found.align()
 
 
@@ -113,6 +113,9 @@ def test_printing(golden):
         found = ls.paths(cell, of, wrt, path)
         texts += [str(found), found.latex(), found.latex(equation=True), found.align()]
     texts.append(str(ls.paths(ls.LSTM, "state", "state")))
+    other = ls.Notation(weights="W-U", product="circ", bold=True, gates="Gamma", time=False)
+    texts.append(ls.latex(ls.paths(ls.LSTM, "c", "h"), notation=other))
+    texts.append(ls.latex(ls.paths(GRU, "h", "h"), equation=True, notation=ls.Notation(vectors="row")))
     golden("paths.txt", "\n".join(texts) + "\n")
 
 

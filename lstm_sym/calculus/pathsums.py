@@ -12,10 +12,11 @@ from lstm_sym.calculus import text
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import Terms
 from lstm_sym.calculus.values import Jacobian
+from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
-from lstm_sym.notation import lag_of, latex_at_time, latex_timeless, unicode_at_time
+from lstm_sym.notation import STANDARD, Notation, a_notation, lag_of, unicode_at_time, unicode_timeless
 
 DIRECT = "direct"
 #: A role longer than this is a sentence and not a name.
@@ -52,16 +53,18 @@ class Path:
         """The part in numbers, (..., rows, columns), see ``Jacobian.evaluate``."""
         return self.contribution.evaluate(values, **named)
 
-    def latex(self) -> str:
-        """LaTeX of the part."""
-        return self.contribution.latex()
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
+        r"""LaTeX of the part; as ``equation`` with its name under it: \underbrace{…}_{\text{forget gate } f_t}."""
+        part = self.contribution.latex(notation=notation)
+        return rf"\underbrace{{{part}}}_{{{self.latex_title(notation)}}}" if equation else part
 
-    def underbraced(self) -> str:
-        r"""The part with its name under it: \underbrace{…}_{\text{forget gate } f}."""
-        return rf"\underbrace{{{self.latex()}}}_{{{latex_title(self.whole.cell, self.stations)}}}"
+    def latex_title(self, notation: Notation = STANDARD) -> str:
+        r"""\text{reset gate } r_t \to \text{candidate } n_t; \text{direct}."""
+        writer = Writer(self.whole.cell, a_notation(notation))
+        return r" \to ".join(_latex_called(writer, name) for name in self.stations) or rf"\text{{{DIRECT}}}"
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.underbraced()}$"
+        return rf"$\displaystyle {self.latex(equation=True)}$"
 
     def __str__(self) -> str:
         return str(self.contribution)
@@ -100,16 +103,20 @@ class PathSum:
         """Every part in numbers by its label, each (..., rows, columns), see ``Jacobian.evaluate``."""
         return {path.label: path.evaluate(values, **named) for path in self.paths}
 
-    def latex(self, equation: bool = False) -> str:
-        r"""The sum with every path's name under its part (\underbrace), or the whole equation."""
-        right = " + ".join(path.underbraced() for path in self.paths) or "0"
-        return f"{text.latex_name(self.whole)} = {right}" if equation else right
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
+        r"""The sum with every path's name under its part (\underbrace), or the whole equation, a path a line."""
+        parts = [path.latex(True, notation) for path in self.paths] or ["0"]
+        name = text.latex_name(self.whole, notation)
+        if not equation or len(parts) < 3:
+            return f"{name} = {' + '.join(parts)}" if equation else " + ".join(parts)
+        rows = [f"{name} &= {parts[0]}", *map(text.continued, parts[1:])]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
-    def align(self) -> str:
-        r"""An ``align*`` with a path a line, its name at the right: … && \text{forget gate } f."""
-        name, cell = text.latex_name(self.whole), self.whole.cell
-        lines = [rf"{path.latex()} && {latex_title(cell, path.stations)}" for path in self.paths] or ["0"]
-        rows = [f"{name} &= {lines[0]}", *(rf"&\quad + {line}" for line in lines[1:])]
+    def align(self, notation: Notation = STANDARD) -> str:
+        r"""An ``align*`` with a path a line, its name at the right: … && \text{forget gate } f_t."""
+        parts = [(path.latex(notation=notation), path.latex_title(notation)) for path in self.paths]
+        lines = [rf"{part} && {title}" for part, title in parts] or ["0"]
+        rows = [f"{text.latex_name(self.whole, notation)} &= {lines[0]}", *map(text.continued, lines[1:])]
         return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
     def _repr_latex_(self) -> str:
@@ -164,9 +171,9 @@ class PathTable:
         blocks = {p: replace(self.whole[p], terms=sum(terms, ())) for p, terms in kept.items()}
         return replace(self.whole, blocks=blocks)
 
-    def latex(self, equation: bool = False) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         """One ``align*`` a block, with ``equation`` or without; blocks that are zero left out."""
-        return "\n".join(block.align() for block in self if len(block))
+        return "\n".join(block.align(notation) for block in self if len(block))
 
     def __str__(self) -> str:
         return "\n\n".join(str(block) for block in self)
@@ -182,7 +189,8 @@ def title(cell: Cell, stations: tuple[str, ...]) -> str:
 
 
 def _called(cell: Cell, name: str) -> str:
-    role, written = role_of(cell, name), unicode_at_time(name) if lag_of(name)[1] else name.replace(".T", "ᵀ")
+    role, base = role_of(cell, name), name.removesuffix(".T")
+    written = unicode_at_time(name) if lag_of(name)[1] else unicode_timeless(base) + "ᵀ" * (base != name)
     return f"the {role} {written}" if role else written
 
 
@@ -196,12 +204,8 @@ def role_of(cell: Cell, name: str) -> str:
     return "" if len(role) > LONGEST_ROLE or role.startswith("what ") else role
 
 
-def latex_title(cell: Cell, stations: tuple[str, ...]) -> str:
-    r"""\text{forget gate } f, joined by arrows; \text{direct}."""
-    return r" \to ".join(_latex_called(cell, name) for name in stations) or rf"\text{{{DIRECT}}}"
-
-
-def _latex_called(cell: Cell, name: str) -> str:
-    role, base = role_of(cell, name), name.removesuffix(".T")
-    written = latex_at_time(name) if lag_of(name)[1] else latex_timeless(base) + r"^{\top}" * (base != name)
+def _latex_called(writer: Writer, name: str) -> str:
+    if name.removesuffix(".T") in writer.cell.weights:
+        return writer.weight(name)
+    role, written = role_of(writer.cell, name), writer.vector(name)
     return rf"\text{{{role} }} {written}" if re.fullmatch(r"[A-Za-z0-9 .'-]+", role) else written

@@ -110,8 +110,7 @@ class Passages:
         return numbers[t] if np.ndim(numbers) else numbers
 
     def pull(self, t: int, rows: Array, out: Array) -> None:
-        """out[p] = rows · J_p at step t of these, for every path p: (paths, members, a, S)."""
-        out[...] = 0.0
+        """Add rows · J_p at step t of these to out[p], for every path p: (paths, members, a, S)."""
         for hop in self._plan.hops:
             parts = [rows[..., self._slices[row]] * self._diagonal(d, t) for row, d in hop.starts]
             found = sum(parts[1:], parts[0])

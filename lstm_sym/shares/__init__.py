@@ -22,6 +22,7 @@ through the output gate o                    0.0000    0.0047    0.0021   -0.001
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,15 +37,15 @@ from lstm_sym.functions import Array
 from lstm_sym.kernels import Kernel
 from lstm_sym.kernels.passages import Passages, PathPlan, path_plan
 from lstm_sym.shares.gains import path_norms
-from lstm_sym.shares.relay import Relay, Tally
+from lstm_sym.shares.relay import Relay
 from lstm_sym.shares.runs import kernel_run
 
 __all__ = ["PathShares", "path_norms", "path_shares"]
 
 PATHS = ("full", "total")
 STEP = "share of the step from lag k−1 to k alone"
-#: Bytes of coefficients held at a time, and steps at most.
-CHUNK, LONGEST = 16 * 2**20, 512
+#: Bytes of parts held at a time, and steps at most.
+CHUNK, LONGEST = 8 * 2**20, 1024
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -158,14 +159,14 @@ def path_shares(
     if not 1 <= steps <= len(run):
         raise ValueError(f"lags = {lags}: expected from 1 to {len(run)}, the steps of the run.")
     plan = path_plan(kernel.cell)
-    members, probes = int(np.prod(run.batch)), _probes(cotangent, question, run)
-    relay = Relay(plan, run.parameters, question.of, question.wrt, members, probes)
-    found = [tally.finished() for tally in _marched(kernel, plan, run, question, relay, steps, progress)]
+    cotangents = _cotangents(cotangent, question, run)
+    relay = Relay(plan, run.parameters, question.of, question.wrt, int(np.prod(run.batch)), cotangents)
+    found = list(_marched(kernel, plan, question, relay, steps, progress))
     arrays = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     return PathShares(of, wrt, path, plan.labels, plan.titles, **arrays)
 
 
-def _probes(cotangent: Any, question: Chain, run: Trajectory) -> Array | None:
+def _cotangents(cotangent: Any, question: Chain, run: Trajectory) -> Array | None:
     """The cotangents, (members, n_of), or None."""
     if cotangent is None:
         return None
@@ -179,28 +180,21 @@ def _probes(cotangent: Any, question: Chain, run: Trajectory) -> Array | None:
 
 
 def _marched(
-    kernel: Kernel,
-    plan: PathPlan,
-    run: Trajectory,
-    question: Chain,
-    relay: Relay,
-    steps: int,
-    progress: Progress | None,
-) -> Iterator[Tally]:
-    """What every stretch of steps adds, from the last step backwards."""
-    total, members = len(run), int(np.prod(run.batch))
-    held = 8 * members * max(1, run.size) * (4 * len(plan.labels) + len(question.wrt))
-    width = max(1, min(LONGEST, CHUNK // held))
+    kernel: Kernel, plan: PathPlan, question: Chain, relay: Relay, steps: int, progress: Progress | None
+) -> Iterator[dict[str, Array]]:
+    """The arrays of ``PathShares`` for one stretch of steps after another, from the last step backwards."""
+    run = question.trajectory
+    assert isinstance(run, Trajectory)
+    total, width = len(run), max(1, min(LONGEST, CHUNK // (8 * math.prod(relay.shape))))
     for stop in range(total, total - steps, -width):
         start = max(total - steps, stop - width)
         values = kernel.evaluate(run.parameters, run.inputs[start:stop], run.before(start, stop))
         passages = Passages(plan, run.parameters, values, (stop - start, *run.batch))
         effects = question.effects(start, stop)
-        tally = Tally(run.batch)
+        if effects is not None:
+            effects = effects.reshape(stop - start, relay.shape[1], *effects.shape[-2:])
         with wide.quiet(run.size):
-            for t in reversed(range(stop - start)):
-                effect = None if effects is None else effects[t].reshape(members, *effects.shape[-2:])
-                relay.take(passages, t, effect, tally)
-        yield tally
+            found = relay.back(passages, stop - start, effects)
+        yield {k: array.reshape(len(array), *run.batch, *array.shape[2:]) for k, array in found.items()}
         if progress is not None:
             progress(total - start, steps)
