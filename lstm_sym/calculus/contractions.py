@@ -66,7 +66,7 @@ def _reads(terms: tuple[Any, ...]) -> set[str]:
 def tensor(hessian: Hessian, given: Mapping[str, Any]) -> Array:
     """``Hessian.evaluate``."""
     factors = _Factors(hessian, given)
-    total = np.zeros(factors.shape)
+    total = np.zeros(factors.shape, np.float32)
     for outer, left, right in factors:
         batch = np.broadcast_shapes(*(part.shape[:-2] for part in (outer, left, right)))
         needed = 8 * math.prod((*batch, *factors.shape))
@@ -86,7 +86,7 @@ def applied(hessian: Hessian, u: Any, v: Any, given: Mapping[str, Any]) -> Array
     factors = _Factors(hessian, given)
     u = _vector("u", u, factors.shape[1])
     v = _vector("v", v, factors.shape[2])
-    total = np.zeros(factors.shape[0])
+    total = np.zeros(factors.shape[0], np.float32)
     for outer, left, right in factors:
         total = total + _times(outer, _times(left, u) * _times(right, v))
     batch = np.broadcast_shapes(total.shape[:-1], u.shape[:-1], v.shape[:-1])
@@ -97,7 +97,7 @@ def contracted(hessian: Hessian, delta: Any, given: Mapping[str, Any]) -> Array:
     """``Hessian.contract``."""
     factors = _Factors(hessian, given)
     delta = _vector("delta", delta, factors.shape[0])
-    total = np.zeros((*delta.shape[:-1], *factors.shape[1:]))
+    total = np.zeros((*delta.shape[:-1], *factors.shape[1:]), np.float32)
     for outer, left, right in factors:
         weights = _times(outer.swapaxes(-1, -2), delta)
         total = total + left.swapaxes(-1, -2) @ (weights[..., :, None] * right)

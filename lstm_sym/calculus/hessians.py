@@ -15,7 +15,16 @@ from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.values import by_name
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
-from lstm_sym.functions import Array
+from lstm_sym.functions import Array, positive
+
+
+def legible(cell: Cell, expression: sp.Expr) -> sp.Expr:
+    """``expression`` through the gates, an indicator's two cases side by side, common factors taken out of sums."""
+    shown = through_gates(cell, expression)
+    for indicator in sorted(shown.atoms(positive), key=sp.default_sort_key):
+        yes, no = (shown.xreplace({indicator: value}) for value in (sp.S.One, sp.S.Zero))
+        shown = yes if yes == no else indicator * yes + (1 - indicator) * no
+    return sp.factor_terms(shown)
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,8 +59,8 @@ class Hessian:
 
     @property
     def readable(self) -> BilinearTerms:
-        """The terms with every slope written through its gate, common factors taken out of their sums."""
-        return tuple(term.map(lambda d: sp.factor_terms(through_gates(self.cell, d))) for term in self.terms)
+        """The terms as they are printed, see ``legible``."""
+        return tuple(term.map(lambda d: legible(self.cell, d)) for term in self.terms)
 
     def evaluate(self, values: Mapping[str, Any] | None = None, **named: Any) -> Array:
         """The tensor in numbers, (..., of, wrt, wrt2); ``values`` as for ``Jacobian.evaluate``.
@@ -134,14 +143,15 @@ class HessianTable:
         return np.concatenate(columns, axis=-2)
 
     def latex(self, equation: bool = True) -> str:
-        """The ``distinct`` blocks one under another in ``aligned``, with or without their left-hand sides."""
-        lines = [f"{second_text.latex_name(block)} &= " * equation + block.latex() for block in self.distinct]
+        """The distinct blocks that are not zero, in ``aligned``, with or without their left-hand sides."""
+        shown = [block for block in self.distinct if not block.is_zero] or self.distinct[:1]
+        lines = [f"{second_text.latex_name(block)} &= " * equation + block.latex() for block in shown]
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
-        return "\n".join(second_text.unicode_lines(block) for block in self.distinct)
+        return second_text.unicode_table(self)
 
     __repr__ = __str__

@@ -6,7 +6,10 @@ An affine node has no second derivative; an elementwise node k has the scalar on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import combinations_with_replacement
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
@@ -19,11 +22,15 @@ from lstm_sym.cell import Cell, Elementwise, a_cell
 from lstm_sym.cell.graph import unit
 
 
-def local_second_derivatives(node: Elementwise) -> dict[tuple[str, str], sp.Expr]:
+@lru_cache(maxsize=1024)
+def local_second_derivatives(node: Elementwise) -> Mapping[tuple[str, str], sp.Expr]:
     """∂²node/∂p∂q for every ordered pair of vectors that it reads; zeros left out."""
     first = local_derivatives(node)
-    second = {(p, q): sp.diff(slope, unit(q)) for p, slope in first.items() for q in first}
-    return {pair: derivative for pair, derivative in second.items() if derivative != 0}
+    second: dict[tuple[str, str], sp.Expr] = {}
+    for p, q in combinations_with_replacement(first, 2):
+        if (derivative := sp.diff(first[p], unit(q))) != 0:
+            second[p, q] = second[q, p] = derivative
+    return MappingProxyType(second)
 
 
 def hessian(cell: Cell, of: Any, wrt: Any, wrt2: Any = None) -> Hessian | HessianTable:

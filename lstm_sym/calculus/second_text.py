@@ -15,7 +15,7 @@ from lstm_sym.cell import Cell
 from lstm_sym.notation import latex_at_time, latex_timeless, unicode_at_time
 
 if TYPE_CHECKING:
-    from lstm_sym.calculus.hessians import Hessian
+    from lstm_sym.calculus.hessians import Hessian, HessianTable
 
 #: How the two changes may be called; the first pair that is not in the cell is taken.
 CHANGES = (("u", "v"), ("p", "q"), ("xi", "eta"), ("u_1", "u_2"))
@@ -55,7 +55,7 @@ def _written(term: BilinearTerm, names: tuple[str, str], marks: _Marks) -> str:
     if term.outer.diagonals == (1,):
         return products.join(marks.brackets)
     outer = marks.term(term.outer)
-    if not term.outer.weights and term.factor.is_Number:
+    if not term.outer.weights:
         outer = outer.removesuffix(f"{marks.dot}I")
     return products.join(marks.brackets).join((outer + marks.dot, ""))
 
@@ -133,6 +133,15 @@ def unicode_lines(hessian: Hessian) -> str:
     first, *others = unicode_pieces(hessian)
     name = f"{unicode_name(hessian)} = "
     return "\n".join([name + first, *(" " * (len(name) - 2) + other for other in others)])
+
+
+def unicode_table(table: HessianTable) -> str:
+    """The equations of the distinct blocks, one term a line; those that are zero are only counted."""
+    blocks = table.distinct
+    lines = [unicode_lines(block) for block in blocks if not block.is_zero]
+    if zeros := sum(block.is_zero for block in blocks):
+        lines.append(f"{zeros} of {len(blocks)} are exactly 0")
+    return "\n".join(lines)
 
 
 def latex_lines(hessian: Hessian) -> list[str]:
