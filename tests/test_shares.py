@@ -229,6 +229,9 @@ def test_printing():
     assert "directly all the way" in text
     assert "first through the forget gate f" in text
     assert "-0.0000" not in text
+    many = repr(ls.path_shares(a_run(ls.SLSTM, batch=(2,)), "h", "c", path="total"))
+    assert "others together" in many
+    assert many.startswith("share of dh_T/dc_{T−k}")
 
 
 def test_refusals():
@@ -251,5 +254,6 @@ def test_refusals():
         ls.path_shares(ls.run(orbit.system, orbit.parameters, iter([np.ones((3, 2))])))
     with pytest.raises(KeyError, match="Known: spectral, frobenius"):
         path_norms(orbit, norm="nuclear")
+    np.testing.assert_array_equal(ls.path_shares(a_run(GRU))["r", "n"], ls.path_shares(a_run(GRU))["r,n"])
     with pytest.raises(KeyError, match="unknown path 'k'"):
         ls.path_shares(orbit, lags=2)["k"]

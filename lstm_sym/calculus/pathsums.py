@@ -86,8 +86,7 @@ class PathSum:
 
     def __getitem__(self, label: str | tuple[str, ...]) -> Path:
         """The path of that label: "r, n" or "r", "n"."""
-        names = label if isinstance(label, tuple) else str(label).split(",")
-        wanted = ", ".join(str(name).strip() for name in names)
+        wanted = label_of(label)
         for path in self.paths:
             if path.label == wanted:
                 return path
@@ -179,6 +178,12 @@ class PathTable:
         return "\n\n".join(str(block) for block in self)
 
     __repr__ = __str__
+
+
+def label_of(given: str | tuple[str, ...]) -> str:
+    """The label "r, n" as it is, or from "r,n" or ("r", "n")."""
+    names = given if isinstance(given, tuple) else str(given).split(",")
+    return ", ".join(str(name).strip() for name in names)
 
 
 def title(cell: Cell, stations: tuple[str, ...]) -> str:

@@ -23,8 +23,7 @@ through the output gate o                    0.0000    0.0047    0.0021   -0.001
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,73 +37,14 @@ from lstm_sym.kernels import Kernel
 from lstm_sym.kernels.passages import Passages, PathPlan, path_plan
 from lstm_sym.shares.gains import path_norms
 from lstm_sym.shares.relay import Relay
+from lstm_sym.shares.results import PathShares
 from lstm_sym.shares.runs import kernel_run
 
 __all__ = ["PathShares", "path_norms", "path_shares"]
 
 PATHS = ("full", "total")
-STEP = "share of the step from lag k−1 to k alone"
 #: Bytes of parts held at a time, and steps at most.
 CHUNK, LONGEST = 8 * 2**20, 1024
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class PathShares:
-    """Shares of the gradient G_k = ∂of_T/∂wrt_{T−k} by path, K lags and P ``labels``, see ``path_shares``.
-
-    ``shares`` (K, ..., P): of G_k, by the path that wrt's effect first takes off the direct one; entry k − 1.
-    ``log_norms`` (K, ..., P): log Frobenius norms of these parts of G_k, −inf for zero. ``total`` (K, ...): of G_k.
-    ``detour`` (K, ...): of all that left the direct path at least once, G_k less its direct part.
-    ``passing`` (K, ..., P): of the gradient by the whole state, by the path of the step from lag k − 1 to k alone.
-    ``titles``: the paths in words. ``found["f"]`` is the share of one path at every lag, (K, ...).
-    """
-
-    of: str
-    wrt: str
-    path: str
-    labels: tuple[str, ...]
-    titles: tuple[str, ...]
-    shares: Array
-    log_norms: Array
-    detour: Array
-    total: Array
-    passing: Array
-
-    def __getitem__(self, label: str) -> Array:
-        if label not in self.labels:
-            raise checks.unknown_name("path", label, self.labels)
-        return np.asarray(self.shares[..., self.labels.index(label)])
-
-    def __len__(self) -> int:
-        return len(self.shares)
-
-    def __repr__(self) -> str:
-        """Shares and norms at lags 1, 10, 100, …; batches are averaged over."""
-        lags = [k for k in (10**e for e in range(10)) if k <= len(self)]
-        d = "d" if self.path == "total" else "∂"
-        head = f"share of {d}{self.of}_T/{d}{self.wrt}_{{T−k}} at lag k ="
-        names = [f"{self.titles[0]} all the way", *(f"first {name}" for name in self.titles[1:])]
-        width = max(map(len, (head, STEP, *names)))
-        logs = {"log10 of its norm": self.total, "log10 of the direct path's": self.log_norms[..., 0]}
-        rows = [f"{head:<{width}}" + "".join(f"{k:>10}" for k in lags)]
-        rows += self._lines(names, self.shares, lags, width)
-        rows += [_line(name, self._mean(norms)[lags] / np.log(10), width, 2) for name, norms in logs.items()]
-        return "\n".join([*rows, STEP, *self._lines(self.titles, self.passing, lags, width)])
-
-    def _lines(self, names: Sequence[str], values: Array, lags: list[int], width: int) -> list[str]:
-        columns = np.moveaxis(values, -1, 0)
-        return [
-            _line(name, self._mean(column)[lags], width, 4) for name, column in zip(names, columns, strict=True)
-        ]
-
-    def _mean(self, values: Array) -> Array:
-        """(K, ...) averaged over the batch, with an entry for lag 0 in front."""
-        return np.concatenate([[np.nan], values.reshape(len(self), -1).mean(axis=1)])
-
-
-def _line(name: str, numbers: Array, width: int, digits: int) -> str:
-    """A row of the table; no −0.0000."""
-    return f"{name:<{width}}" + "".join(f"{number + 0.0:>10.{digits}f}" for number in np.round(numbers, digits))
 
 
 def path_shares(
