@@ -29,7 +29,7 @@ class WrittenOut:
         others = iter(range(n + 1, n + 1 + len(names)))
         self._sizes = {name: n if name == "hidden" else next(others) for name in names}
         self._forward: dict[tuple[str, ...], dict[str, Units]] = {}
-        self._free: dict[sp.Expr, sp.Dummy] = {}
+        self._free: dict[sp.Expr, sp.Expr] = {}
 
     def leaves(self, name: str) -> Units:
         """Free symbols for a vector that nothing is substituted for."""
@@ -109,7 +109,7 @@ class WrittenOut:
         rows, columns = (self._sizes[name] for name in jacobian.shape)
         total = sp.zeros(rows, columns)
         for term in jacobian.terms:
-            total += self._term(term, values, rows)
+            total += self.term(term, values, rows)
         return total.applyfunc(self.free)
 
     def hessian(self, of: str, wrt: str, wrt2: str) -> sp.Array:
@@ -124,13 +124,14 @@ class WrittenOut:
         values = dict(self.forward(hessian.wrt, "partial", hessian.wrt2))
         rows, first, second = (self._sizes[name] for name in hessian.shape)
         parts = []
-        for term in hessian:
-            outer = self._term(term.outer, values, rows)
+        for term in hessian.terms:
+            outer = self.term(term.outer, values, rows)
             for pair in term.pairs:
-                parts.append((outer, *(self._term(part, values, outer.shape[1]) for part in pair)))
+                parts.append((outer, *(self.term(part, values, outer.shape[1]) for part in pair)))
         return sum_of_products(parts, (rows, first, second)).applyfunc(self.free)
 
-    def _term(self, term: Term, values: dict[str, Units], rows: int) -> sp.Matrix:
+    def term(self, term: Term, values: dict[str, Units], rows: int) -> sp.Matrix:
+        """A term written out with these ``values``; it has that many rows."""
         matrix, size = sp.eye(rows), rows
         for place, diagonal in enumerate(term.diagonals):
             matrix = matrix * sp.diag(*self._diagonal(diagonal, values, size))
@@ -151,16 +152,19 @@ class WrittenOut:
 
     def free(self, expression: sp.Expr) -> sp.Expr:
         """``expression`` with slopes through their values and every activation a free symbol, outermost first."""
-        expression = expression.xreplace({slope: slope.from_value for slope in expression.atoms(Slope)})
-        while functions := expression.atoms(sp.Function):
-            inner = {a for f in functions for argument in f.args for a in argument.atoms(sp.Function)}
-            outer = {f: self._free.setdefault(f, sp.Dummy(real=True)) for f in functions - inner}
-            expression = expression.xreplace(outer)
-        return expression
+        if expression not in self._free:
+            if isinstance(expression, Slope):
+                self._free[expression] = self.free(expression.from_value)
+            elif isinstance(expression, sp.Function):
+                self._free[expression] = sp.Dummy(real=True)
+            else:
+                parts = [self.free(part) for part in expression.args]
+                self._free[expression] = expression.func(*parts) if parts else expression
+        return self._free[expression]
 
     def determinant_factors(self, closed: LogDeterminant) -> sp.Expr:
         """∏ d over all units and diagonals times ∏ det W."""
         values = dict(self.forward(lagged(self.cell.states[0]), "partial"))
         size = self._sizes[self.cell.sizes[self.cell.states[0]]]
-        factors = [u for d in closed.diagonals for u in self._diagonal(d, values, size)]
-        return self.free(sp.Mul(*factors)) * sp.Mul(*(self.weight(name).det() for name in closed.weights))
+        factors = [self.free(u) for d in closed.diagonals for u in self._diagonal(d, values, size)]
+        return sp.Mul(*factors) * sp.Mul(*(self.weight(name).det() for name in closed.weights))

@@ -114,7 +114,7 @@ class Cell:
         )
 
     def replace(self, *, name: str = "", states: str | Sequence[str] = (), **equations: str | float) -> Cell:
-        """The variant with other equations: a text is a new right-hand side, a number stands for the quantity itself.
+        """The variant with other equations: a text is a new right-hand side, a number stands for the quantity.
 
         Equations that nothing reads any more go, with their parameters. The ablations of Greff et al. (2017):
 

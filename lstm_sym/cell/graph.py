@@ -38,7 +38,7 @@ def base(factor: str) -> str:
 
 @dataclass(frozen=True)
 class Affine:
-    """z = Σ W v + b: ``products`` pairs a weight, or "W.T", with the name of an earlier vector; ``biases`` are vectors."""
+    """z = Σ W v + b: ``products`` pairs a weight, "W" or "W.T", with an earlier vector; ``biases`` are vectors."""
 
     name: str
     products: tuple[tuple[str, str], ...]

@@ -61,7 +61,7 @@ def checked_constants(cell: str, constants: Mapping[str, Any]) -> dict[str, floa
 
 
 class Symbols:
-    """A cell's symbols as attributes: ``LSTM.symbols.f``; ``c_prev`` and ``o_prev`` are those of the step before."""
+    """A cell's symbols as attributes: ``LSTM.symbols.f``; ``c_prev``, ``o_prev`` are of the step before."""
 
     def __init__(self, cell: str, symbols: Mapping[str, sp.Symbol], vectors: tuple[str, ...]) -> None:
         self.__dict__.update(symbols)

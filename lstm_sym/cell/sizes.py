@@ -33,7 +33,7 @@ def infer_sizes(
     constants: Collection[str],
     given: Mapping[str, str],
 ) -> dict[str, str]:
-    """The name of every vector's size: as ``given``, "hidden", "inputs", "outputs", or the first vector that has it."""
+    """The name of every vector's size: as ``given``, "hidden", "inputs", "outputs", or its first vector's."""
     classes = _Classes()
     for state in states:
         classes.union(state, lagged(state))

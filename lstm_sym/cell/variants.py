@@ -15,7 +15,7 @@ _ZERO, _ONE = 0.0, 1.0
 
 
 def replaced(cell: str, lines: Sequence[Line], equations: Mapping[str, str | float]) -> list[Line]:
-    """``lines`` with new right-hand sides by target; a number takes the place of its target wherever that is read."""
+    """``lines`` with new right-hand sides by target; a number takes its target's place wherever that is read."""
     texts = {target: text for target, text in equations.items() if isinstance(text, str)}
     numbers = {target: real_scalar(target, v) for target, v in equations.items() if target not in texts}
     fresh = {target: _line(cell, target, text) for target, text in texts.items()}
@@ -90,13 +90,13 @@ class _Substitution(ast.NodeTransformer):
     def __init__(self, numbers: Mapping[str, float]) -> None:
         self._numbers = numbers
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: D102
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id not in self._numbers:
             return node
         number = self._numbers[node.id]
         return ast.Constant(int(number) if number.is_integer() else number)
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: D102
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
         left, right = _value(node.left), _value(node.right)
         match node.op:
