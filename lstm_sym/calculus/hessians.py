@@ -16,6 +16,7 @@ from lstm_sym.calculus.values import by_name
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array, positive
+from lstm_sym.notation import STANDARD, Notation, a_notation
 
 
 def legible(cell: Cell, expression: sp.Expr) -> sp.Expr:
@@ -83,10 +84,10 @@ class Hessian:
         """The tensor written out entry by entry, for an integer size ``n``; see ``Jacobian.to_sympy``."""
         return contractions.to_sympy(self, n, sizes)
 
-    def latex(self, equation: bool = False) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         r"""LaTeX of the right-hand side, or of the whole equation \frac{∂²c_t}{∂h_{t-1}²}[u, v] = …."""
-        right = second_text.latex_sum(self)
-        return f"{second_text.latex_name(self)} = {right}" if equation else right
+        right = second_text.latex_sum(self, a_notation(notation))
+        return f"{second_text.latex_name(self, notation)} = {right}" if equation else right
 
     def equation(self) -> str:
         """The whole equation in Unicode: ∂²cₜ/∂hₜ₋₁²[u, v] = …; an exact zero is said as such."""
@@ -142,14 +143,14 @@ class HessianTable:
         columns = [np.concatenate([parts[row, p, q] for q in self.second], axis=-1) for p in self.first]
         return np.concatenate(columns, axis=-2)
 
-    def latex(self, equation: bool = True) -> str:
-        """The distinct blocks that are not zero, in ``aligned``, with or without their left-hand sides."""
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
+        """The equations (whole, in any case) of the distinct blocks that are not zero, as one ``align*``."""
         shown = [block for block in self.distinct if not block.is_zero] or self.distinct[:1]
-        lines = [f"{second_text.latex_name(block)} &= " * equation + block.latex() for block in shown]
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+        lines = [line for block in shown for line in second_text.latex_lines(block, a_notation(notation))]
+        return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
     def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
+        return "$$" + self.latex().replace("{align*}", "{aligned}") + "$$"
 
     def __str__(self) -> str:
         return second_text.unicode_table(self)

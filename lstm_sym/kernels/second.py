@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from lstm_sym.calculus.contractions import accurate
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.second import local_second_derivatives
@@ -21,7 +19,8 @@ from lstm_sym.kernels.backward import LocalSlopes, Slopes, pull_back, push_forwa
 from lstm_sym.kernels.forward import Values
 from lstm_sym.kernels.parameters import Parameters
 
-Curvatures = Mapping[str, Mapping[tuple[str, str], Array]]
+#: ∂²node/∂p∂q by node and (p, q): arrays (..., n), or a number where it is constant.
+Curvatures = Mapping[str, Mapping[tuple[str, str], Array | float]]
 
 
 class LocalCurvatures:
@@ -44,9 +43,9 @@ class LocalCurvatures:
     def __call__(self, values: Values, parameters: Parameters) -> Curvatures:
         """The numbers by node and ordered pair; constants stay scalars."""
         numbers = self._coefficients(values, parameters)
-        found: dict[str, dict[tuple[str, str], Array]] = {}
+        found: dict[str, dict[tuple[str, str], Array | float]] = {}
         for (node, p, q), expression in self._expressions.items():
-            found.setdefault(node, {})[p, q] = np.asarray(numbers[expression])
+            found.setdefault(node, {})[p, q] = numbers[expression]
         return found
 
 
