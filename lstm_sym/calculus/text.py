@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import sympy as sp
+
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.writer import Writer
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, Weight
 from lstm_sym.notation import (
     STANDARD,
     Notation,
@@ -38,12 +40,21 @@ def unicode_term(cell: Cell, term: Term) -> str:
         if diagonal != 1:
             matrices.append(f"diag({scalar(diagonal, style)})")
         if place < len(rest.weights):
-            weight = rest.weights[place]
-            matrices.append(unicode_timeless(weight.name) + "ᵀ" * weight.transposed)
+            matrices.append(unicode_weight(rest.weights[place]))
+    return unicode_numbered(cell, number, matrices)
+
+
+def unicode_weight(weight: Weight) -> str:
+    """W_hf, W_hhᵀ."""
+    return unicode_timeless(weight.name) + "ᵀ" * weight.transposed
+
+
+def unicode_numbered(cell: Cell, number: sp.Expr, matrices: Sequence[str]) -> str:
+    """A number that is the same for all units times a product of matrices, the identity where there are none."""
     product = "·".join(matrices) or "I"
     if number in (1, -1):
         return product if number == 1 else f"−{product}"
-    factor = scalar(number, style)
+    factor = scalar(number, unicode_scalar_style(cell))
     return f"({factor})·{product}" if number.is_Add else f"{factor}·{product}"
 
 

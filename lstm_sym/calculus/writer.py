@@ -11,7 +11,6 @@ from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell, Weight
 from lstm_sym.cell.naming import Names, names
-from lstm_sym.functions import Activation, Slope
 from lstm_sym.notation import STANDARD, Notation, in_brackets, scalar
 
 
@@ -51,14 +50,18 @@ class Writer:
 
     def scalar(self, expression: sp.Expr, now: str = "t") -> str:
         r"""An expression per unit, slopes through their gates: c_{t-1} \odot f_t \odot (1 - f_t)."""
-        if expression.has(Slope, Activation):
+        if expression.has(sp.Function):
             expression = through_gates(self.cell, expression)
         return scalar(expression, self.names.style(now))
 
     def diagonal(self, expression: sp.Expr, now: str = "t") -> str:
         r"""The diagonal matrix of an expression per unit: \operatorname{diag}(f_t)."""
+        return self.diagonal_of(self.scalar(expression, now))
+
+    def diagonal_of(self, text: str) -> str:
+        """The diagonal matrix of what is written already."""
         word = r"\operatorname{diag}" if self.notation.diagonal == "diag" else self.matrix("D")
-        return word + in_brackets(self.scalar(expression, now))
+        return word + in_brackets(text)
 
     def term(self, term: Term, now: str = "t") -> str:
         r"""d₀·W₁·d₁·…: \operatorname{diag}(f_t \odot (1 - f_t))\, W_{hf}; numbers in front."""
@@ -69,10 +72,14 @@ class Writer:
                 matrices.append(self.diagonal(diagonal, now))
             if place < len(rest.weights):
                 matrices.append(self.weight(rest.weights[place]))
-        product = self.times(*matrices) or self.matrix("I")
+        return self.numbered(number, self.times(*matrices))
+
+    def numbered(self, number: sp.Expr, product: str) -> str:
+        """A number that is the same for all units times a matrix, the identity where that is ''."""
+        product = product or self.matrix("I")
         if number in (1, -1):
             return product if number == 1 else f"-{product}"
-        factor = self.scalar(number, now)
+        factor = self.scalar(number)
         return r"\, ".join([in_brackets(factor) if number.is_Add else factor, product])
 
     def sum(self, terms: Iterable[Term], now: str = "t") -> str:

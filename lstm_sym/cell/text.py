@@ -7,9 +7,19 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lstm_sym.cell.graph import TRANSPOSE
+from lstm_sym.cell.graph import TRANSPOSE, Affine, Elementwise, Node
 from lstm_sym.cell.naming import Names, names
-from lstm_sym.notation import STANDARD, TIMED, Notation, Style, a_notation, unicode_timeless, with_parameters
+from lstm_sym.notation import (
+    STANDARD,
+    TIMED,
+    Notation,
+    Style,
+    a_notation,
+    derivation_style,
+    scalar,
+    unicode_timeless,
+    with_parameters,
+)
 
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
@@ -28,6 +38,19 @@ class _Writer:
 
     def write(self, text: str) -> str:
         return self._visit(ast.parse(text, mode="eval").body)[0]
+
+    def node(self, node: Node) -> str:
+        """What defines a node: its line as written, or, where that defines several, what is this one's own."""
+        line = next((line for line in self._cell.lines if line.target == node.name), None)
+        if isinstance(node, Elementwise):
+            return (
+                scalar(node.expression, self._style) if line is None or "@" in line.text else self.write(line.text)
+            )
+        products = [(self._weight(w), self._style.symbol(vector)) for w, vector in node.products]
+        return self._affine(node, [self._applied(*pair) for pair in products])
+
+    def _affine(self, node: Affine, products: list[str]) -> str:
+        return " + ".join([*products, *map(self._style.symbol, node.biases)])
 
     def _visit(self, tree: ast.expr) -> tuple[str, int]:
         match tree:
@@ -107,11 +130,17 @@ class _LatexWriter(_Writer):
         stacked = self._names.stacked(pairs)
         if stacked is None:
             return super()._sum(addends)
-        weight, vectors = stacked
-        inner = ", ".join(map(self._names.vector, vectors))
-        first = self._applied(weight, f"[{inner}]")
+        first = self._side_by_side(*stacked)
         others = [addend for addend in addends if addend not in products]
         return " + ".join([first, *(self._at_least(_MINUS, addend) for addend in others)])
+
+    def _affine(self, node: Affine, products: list[str]) -> str:
+        stacked = self._names.stacked(node.products)
+        return super()._affine(node, products if stacked is None else [self._side_by_side(*stacked)])
+
+    def _side_by_side(self, weight: str, vectors: list[str]) -> str:
+        inner = ", ".join(map(self._names.vector, vectors))
+        return self._applied(weight, f"[{inner}]")
 
 
 def _addends(tree: ast.expr) -> list[ast.expr]:
@@ -133,6 +162,18 @@ def _factor(tree: ast.expr) -> str:
 def unicode_weight(factor: str) -> str:
     """W_hh, or W_hhᵀ for "W_hh.T"."""
     return unicode_timeless(factor.removesuffix(TRANSPOSE)) + "ᵀ" * factor.endswith(TRANSPOSE)
+
+
+def definition_unicode(cell: Cell, node: Node) -> str:
+    """A node's equation as a derivation reads it, without time: f = σ(a_f), c′ = f⊙c + i⊙g."""
+    style = with_parameters(derivation_style(cell.states), cell.parameters, numbers=cell.constants)
+    return f"{style.symbol(node.name)} = {_Writer(cell, style, unicode_weight, apply='·').node(node)}"
+
+
+def definition_latex(cell: Cell, node: Node, notation: Notation) -> str:
+    r"""A node's equation, f_t &= \sigma(a_{f,t})."""
+    called = names(cell, notation)
+    return f"{called.vector(node.name)} &= {_LatexWriter(called).node(node)}"
 
 
 def equations_unicode(cell: Cell) -> str:

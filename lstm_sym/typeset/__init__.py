@@ -1,6 +1,7 @@
-"""LaTeX of every value, and equation sheets: the mathematics of a cell as numbered, labelled equations."""
+"""LaTeX of every value, equation sheets, and derivations step by step."""
 
 from lstm_sym.typeset.documents import document, escaped, latex
+from lstm_sym.typeset.lecture import Derivation, derivation
 from lstm_sym.typeset.sheets import sheet
 
-__all__ = ["document", "escaped", "latex", "sheet"]
+__all__ = ["Derivation", "derivation", "document", "escaped", "latex", "sheet"]
