@@ -20,6 +20,7 @@ examples:
   lstm-sym jacobian c c --path total       with the path through hₜ₋₁ counted
   lstm-sym jacobian state state --latex    the whole state Jacobian as LaTeX
   lstm-sym latex --standalone --out sheet.tex && pdflatex sheet.tex
+  lstm-sym source --target jax --cell LSTM --out lstm.py
   lstm-sym verify --cell RNN --activation relu
   lstm-sym figures gradient_reach --quick --out figures
 """
@@ -28,6 +29,8 @@ WHAT = {
     "wrt": "with respect to what: a state (c: its value before the step), an input (x), a pre-activation, 'state'",
     "path": "partial: other states held fixed; total: through them as well; direct: through no weight matrix",
 }
+
+OUT = "write to FILE (replaced if it exists) instead of the terminal"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lstm-sym",
-        description="Gradient flow in recurrent networks: equations, exact Jacobians, LaTeX, proofs, figures.",
+        description="Gradient flow in recurrent networks: exact Jacobians, LaTeX, proofs, kernels, figures.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -70,9 +73,11 @@ def _parser() -> argparse.ArgumentParser:
 
     latex = _command(commands, "latex", _latex, "the equation sheet: forward pass, gradients, Jacobians, products")
     latex.add_argument("--standalone", action="store_true", help="a whole document for pdflatex, not a fragment")
-    latex.add_argument(
-        "--out", metavar="FILE", help="write to FILE (replaced if it exists) instead of the terminal"
-    )
+    latex.add_argument("--out", metavar="FILE", help=OUT)
+
+    source = _command(commands, "source", _source, "the kernel as source: step, Jacobian, JVP, VJP, gradient")
+    source.add_argument("--target", default="numpy", help="numpy, jax, torch or c (default: numpy)")
+    source.add_argument("--out", metavar="FILE", help=OUT)
 
     _command(
         commands, "verify", _verify, "prove every Jacobian against SymPy's own, exactly, and print the certificate"
@@ -133,13 +138,21 @@ def _jacobian(options: argparse.Namespace) -> None:
 
 
 def _latex(options: argparse.Namespace) -> None:
+    _written(lstm_sym.sheet(_cell(options), standalone=options.standalone), options.out)
+
+
+def _source(options: argparse.Namespace) -> None:
+    _written(lstm_sym.source(_cell(options), options.target), options.out)
+
+
+def _written(text: str, out: str | None) -> None:
+    """Print the text, or write it to the file that is named."""
     from lstm_sym.files import write_text
 
-    text = lstm_sym.sheet(_cell(options), standalone=options.standalone)
-    if options.out is None:
+    if out is None:
         print(text, end="")
     else:
-        print(f"wrote {write_text(options.out, text)}")
+        print(f"wrote {write_text(out, text)}")
 
 
 def _verify(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import lstm_sym as ls
+from lstm_sym.targets.c_texts import needed
 from lstm_sym.targets.program import Program
 
 FLAGS = "-std=c99 -Wall -Wextra -Werror -pedantic -O2 -shared -fPIC".split()
@@ -20,12 +21,8 @@ FUNCTIONS = ("step", "evaluate", "jacobian", "jvp", "vjp", "unroll", "gradient")
 
 def imported(cell: ls.Cell, target: str, folder: Path):
     """The module of a Python target."""
-    path = folder / f"{target}_{''.join(c if c.isalnum() else '_' for c in cell.name)}_{id(cell)}.py"
-    path.write_text(ls.source(cell, target), encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    plain = "".join(c if c.isalnum() else "_" for c in cell.name)
+    return imported_text(ls.source(cell, target), f"{target}_{plain}_{id(cell)}", folder)
 
 
 class Arrays:
@@ -177,3 +174,31 @@ def loaded(cell: ls.Cell, target: str, folder: Path):
         jnp = pytest.importorskip("jax.numpy")
         return Arrays(imported(cell, target, folder), jnp.asarray, np.asarray)
     return Arrays(imported(cell, target, folder), np.asarray, np.asarray)
+
+
+def imported_text(text: str, name: str, folder: Path):
+    """A module from its text."""
+    path = folder / f"{name}.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def c_forms(names, folder: Path):
+    """The functions of one argument that generated C calls, as Python functions of an array."""
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    calls = [f"double call_{name}(double a) {{ return {name}(a); }}\n" for name in names]
+    text = "#include <math.h>\n#include <stddef.h>\n" + needed("".join(calls)) + "".join(calls)
+    path = folder / "forms.c"
+    path.write_text(text, encoding="utf-8")
+    subprocess.run(["cc", *FLAGS, "-o", str(path.with_suffix(".so")), str(path), "-lm"], check=True)
+    library = ctypes.CDLL(str(path.with_suffix(".so")))
+    found = {}
+    for name in names:
+        function = getattr(library, f"call_{name}")
+        function.argtypes, function.restype = [ctypes.c_double], ctypes.c_double
+        found[name] = np.vectorize(function, otypes=[float])
+    return found

@@ -30,6 +30,8 @@ def said(capsys, *arguments):
         (["latex"], r"\section*{LSTM}"),
         (["latex", "--standalone", "--cell", "RNN"], r"\documentclass{article}"),
         (["verify", "--cell", "RNN"], "169 equal, 0 different"),
+        (["source"], "import numpy as np"),
+        (["source", "--target", "c", "--cell", "GRU"], "void gru_jacobian("),
     ],
 )
 def test_commands(capsys, arguments, expected):
@@ -48,6 +50,8 @@ def test_commands(capsys, arguments, expected):
         (["jacobian", "__import__('os')", "h"], "unknown quantity"),
         (["jacobian", "c", "h", "--path", "all"], "Known: partial, total, direct"),
         (["latex", "--out", "no/such/folder/x.tex"], "there is no folder"),
+        (["source", "--target", "fortran"], "Known: numpy, jax, torch, c"),
+        (["source", "--out", "no/such/folder/x.py"], "there is no folder"),
         (["figures", "../../etc/passwd"], "unknown analysis"),
     ],
 )

@@ -40,7 +40,7 @@ class _Elementwise(CodePrinter):
 
     def factor(self, expression: sp.Expr) -> str:
         """``expression`` as a factor of a product: a sum is put in parentheses."""
-        return str(self.parenthesize(expression, PRECEDENCE["Mul"], strict=True))
+        return self.parenthesize(expression, PRECEDENCE["Mul"], strict=True)
 
     def _print(self, expression: Any, **settings: Any) -> str:
         if isinstance(expression, sp.Symbol):
@@ -54,6 +54,12 @@ class _Elementwise(CodePrinter):
         if isinstance(expression, sp.Basic) and not isinstance(expression, (sp.Add, sp.Mul)):
             raise TypeError(f"{expression} is a {type(expression).__name__}, which generated code has no form for.")
         return str(super()._print(expression, **settings))
+
+    def parenthesize(self, item: sp.Expr, level: int, strict: bool = False) -> str:
+        """0.75 needs no parentheses where 1.0/3.0 does; SymPy takes both for quotients."""
+        if item.is_Rational and item.is_nonnegative and "/" not in self._number(item):
+            return self._number(item)
+        return str(super().parenthesize(item, level, strict))
 
     def _number(self, value: sp.Expr) -> str:
         return number(value)
@@ -81,7 +87,7 @@ class _Elementwise(CodePrinter):
         raise NotImplementedError
 
     def _tight(self, expression: sp.Expr) -> str:
-        return str(self.parenthesize(expression, PRECEDENCE["Pow"]))
+        return self.parenthesize(expression, PRECEDENCE["Pow"])
 
 
 class ArrayPrinter(_Elementwise, PythonCodePrinter):
