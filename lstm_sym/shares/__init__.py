@@ -84,8 +84,8 @@ def path_shares(
         progress: called with (steps done, steps in all) after every stretch of steps.
 
     Returns:
-        A ``PathShares``. Parts are kept with exponents of their own: a direct part of e^−10000 has its norm. Shares
-        are nan where the gradient is zero, or where its parts cancel to 12 digits.
+        A ``PathShares``. The direct part has exponents of its own: one of e^−10000 still has its norm. Shares are
+        nan where the gradient is zero, or where its parts cancel to 12 digits.
 
     Raises:
         UnknownNameError: an unknown state or path.
