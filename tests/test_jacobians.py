@@ -168,7 +168,8 @@ def test_to_sympy_as_matrix_expression_becomes_the_explicit_one():
     [
         (("q", "h"), "Known: state, a_f, f"),
         (("c", "q"), "Known: state, h, c, x"),
-        (("c", "W_hf"), "weight matrix"),
+        (("c", "W_hq"), "Known: state, h, c, x"),
+        (("c", "W_hf", "full"), "Known: partial, total, direct"),
         (("c", "h", "ful"), "Known: partial, total, direct"),
     ],
 )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import sympy as sp
 
 from lstm_sym.calculus.explicit import shifted
+from lstm_sym.calculus.parameter_gradients import ColumnJacobian, ParameterJacobian, ParameterTable, Place
+from lstm_sym.calculus.sensitivities import Sensitivity
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import IDENTITY, Term, Terms, merged, product
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Affine, Cell, Elementwise, Node, a_cell
-from lstm_sym.cell.graph import base, unit
+from lstm_sym.cell.graph import TRANSPOSE, base, unit
 from lstm_sym.checks import unknown_name
 from lstm_sym.notation import lagged
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from typing import Literal
 
 PATHS = ("partial", "total", "direct")
+
+#: What ``jacobian`` returns, by what it is asked for.
+Derivative: TypeAlias = Jacobian | JacobianTable | ParameterJacobian | ColumnJacobian | ParameterTable | Sensitivity
 
 
 def local_derivatives(node: Elementwise) -> dict[str, sp.Expr]:
@@ -93,12 +98,10 @@ def resolve_wrt(cell: Cell, wrt: object) -> str:
 
 
 @overload
-def jacobian(cell: Cell, of: Literal["state"], wrt: Any, path: str = ...) -> JacobianTable: ...
-@overload
 def jacobian(cell: Cell, of: Any, wrt: Literal["state"], path: str = ...) -> JacobianTable: ...
 @overload
 def jacobian(cell: Cell, of: Any, wrt: Any, path: str = ...) -> Any: ...
-def jacobian(cell: Cell, of: Any, wrt: Any, path: str = "partial") -> Jacobian | JacobianTable:
+def jacobian(cell: Cell, of: Any, wrt: Any, path: str = "partial") -> Derivative:
     """The exact Jacobian ∂of/∂wrt over one step, in closed matrix form for any size; [out, in].
 
     >>> import lstm_sym as ls
@@ -106,27 +109,38 @@ def jacobian(cell: Cell, of: Any, wrt: Any, path: str = "partial") -> Jacobian |
     diag(c⊙f⊙(1−f))·W_hf + diag(g⊙i⊙(1−i))·W_hi + diag(i⊙(1−g²))·W_hg
     >>> ls.jacobian(ls.LSTM, "c", "c", path="direct")
     diag(f)
+    >>> ls.jacobian(ls.LSTM, "c", "W_hf")
+    hᵀ ⊗ diag(c⊙f⊙(1−f))
 
     Args:
         cell: the cell.
         of: a gate ("f"), a state ("c": its new value), a pre-activation ("a_f"), an output, or "state" for all.
-        wrt: a state ("c": the value that enters the step), an input ("x"), a pre-activation, a gate, a bias, or
+        wrt: a state ("c": the value that enters the step), an input ("x"), a pre-activation, a gate, a parameter,
             "state". A SymPy symbol means itself: ``LSTM["c"]`` is the new cell state, ``LSTM["c_prev"]`` the old.
         path: "partial" holds the other states fixed; "total" adds what ``wrt`` does through the other states of
-            its own step (for an LSTM, h = o⊙tanh(c)); "direct" keeps only terms that pass no weight matrix.
+            its own step (for an LSTM, h = o⊙tanh(c)); "direct" keeps only terms that pass no weight matrix. By a
+            parameter "partial", or "immediate", is of one step, the states that enter it held: ∂⁺of/∂W. "total"
+            is through all of time.
 
     Returns:
-        A ``Jacobian``, or a ``JacobianTable`` where ``of`` or ``wrt`` is "state". A quantity that does not depend
-        on ``wrt`` gives an exact zero (``is_zero``), not an error.
+        A ``Jacobian``, or a ``JacobianTable`` where ``of`` or ``wrt`` is "state"; by a weight a
+        ``ParameterJacobian`` (its columns stacked), by a number that all units share a ``ColumnJacobian``, through
+        time a ``Sensitivity``. A quantity that does not depend on ``wrt`` gives an exact zero (``is_zero``).
 
     Raises:
-        UnknownNameError: a name that is not in the cell, or a path that is not one of the three.
-        ValueError: ``wrt`` is a weight matrix.
+        UnknownNameError: a name that is not in the cell, or a path that is not one of those.
     """
     cell = a_cell(cell)
+    if path == "immediate" and _name(wrt) in cell.parameters:
+        path = "partial"
     if path not in PATHS:
         raise unknown_name("path", path, PATHS)
     rows = cell.states if _name(of) == "state" else (of,)
+    if path == "total" and _name(wrt) in cell.parameters:
+        return _through_time(cell, of, _name(wrt))
+    if _name(wrt) in (*cell.weights, *cell.constants):
+        found = {_name(row): _by_parameter(cell, resolve_of(cell, row), _name(wrt), path) for row in rows}
+        return ParameterTable(cell, _name(wrt), found) if _name(of) == "state" else found[_name(of)]
     columns = cell.states if _name(wrt) == "state" else (wrt,)
     blocks = {
         (_name(r), _name(c)): _single(cell, resolve_of(cell, r), resolve_wrt(cell, c), path)
@@ -137,6 +151,29 @@ def jacobian(cell: Cell, of: Any, wrt: Any, path: str = "partial") -> Jacobian |
         return JacobianTable(cell, tuple(map(_name, rows)), tuple(map(_name, columns)), path, blocks)
     (value,) = blocks.values()
     return value
+
+
+def _by_parameter(cell: Cell, of: str, name: str, path: str) -> ParameterJacobian | ColumnJacobian:
+    """∂⁺of/∂W: what every place where W stands adds; by a shared number, as by a vector in its place."""
+    if name in cell.constants:
+        return ColumnJacobian(cell, of, name, path, _single(cell, of, name, path).terms)
+    places = [
+        Place(_single(cell, of, node.name, path), vector, factor.endswith(TRANSPOSE))
+        for node in cell.nodes
+        if isinstance(node, Affine)
+        for factor, vector in node.products
+        if base(factor) == name
+    ]
+    return ParameterJacobian(cell, of, name, path, tuple(p for p in places if not p.jacobian.is_zero))
+
+
+def _through_time(cell: Cell, of: Any, name: str) -> Sensitivity:
+    """The recursion of the states, and where ``of`` is not all of them, what it reads of it."""
+    immediate = jacobian(cell, of, name)
+    if isinstance(immediate, JacobianTable):
+        immediate = ParameterTable(cell, name, {row: immediate[row, name] for row in immediate.rows})
+    states = None if _name(of) == "state" else _through_time(cell, "state", name)
+    return Sensitivity(cell, _name(of), name, jacobian(cell, of, "state"), immediate, states)
 
 
 @lru_cache(maxsize=1024)

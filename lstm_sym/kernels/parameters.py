@@ -27,7 +27,8 @@ class Parameters(Mapping[str, Array]):
         arrays = _checked(cell, given)
         self.cell = cell
         self.sizes = _sizes(cell, arrays)
-        self.dtype = np.result_type(*(array for name, array in arrays.items() if name not in cell.constants))
+        deciding = (a for name, a in arrays.items() if name not in cell.constants or a.dtype.kind == "c")
+        self.dtype = np.result_type(*deciding)
         self._arrays: dict[str, Array] = {}
         for name in cell.parameters:
             if name in arrays:
