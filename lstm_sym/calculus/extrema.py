@@ -81,9 +81,7 @@ def at(function: type[sp.Function], number: sp.Expr) -> sp.Expr:
     """f(number), exact: ½ for σ(0), a limit at ±∞, and tanh(1) as it is."""
     if number.is_infinite and function in _MONOTONE:
         return _MONOTONE[function][number == sp.oo]
-    if number == 0:
-        return evaluated(function(number))
-    return -function(-number) if function is tanh and number.is_negative else function(number)
+    return evaluated(function(number))
 
 
 # --- intervals --------------------------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ class Coefficients:
         self._constants = {d: float(d) for d in distinct if d.is_number}
         self._diagonals = [d for d in distinct if not d.is_number]
         self.arguments = tuple(sorted({s.name for diagonal in self._diagonals for s in diagonal.free_symbols}))
-        shared, reduced = sp.cse(self._diagonals, symbols=self._fresh("s"), order="none", list=False)
+        numeric = [_with_numbers(diagonal) for diagonal in self._diagonals]
+        shared, reduced = sp.cse(numeric, symbols=self._fresh("s"), order="none", list=False)
         results = [symbol for symbol, _ in zip(self._fresh("d"), self._diagonals, strict=False)]
         self.definitions = [*shared, *zip(results, reduced, strict=True)]
         self.names = {d: symbol.name for d, symbol in zip(self._diagonals, results, strict=True)}
@@ -47,6 +48,11 @@ class Coefficients:
         """Every diagonal's numbers, (..., n), from the first source that has a name; constants are scalars."""
         numbers = self._function(*(next(s[name] for s in sources if name in s) for name in self.arguments))
         return {**self._constants, **dict(zip(self._diagonals, numbers, strict=True))}
+
+
+def _with_numbers(diagonal: sp.Expr) -> sp.Expr:
+    """Functions of numbers, σ(1), as numbers."""
+    return diagonal.xreplace({f: sp.Float(f.evalf(17)) for f in diagonal.atoms(sp.Function) if f.is_number})
 
 
 class Dense:
@@ -135,7 +141,8 @@ def evaluate(jacobian: Jacobian, given: Mapping[str, Any]) -> Array:
     except ValueError:
         shapes = ", ".join(f"{n} {values[n].shape}" for n in coefficients.arguments)
         raise ValueError(f"the leading axes do not broadcast: {shapes}.") from None
-    dtype = np.result_type(*used, *(values[name] for name in weights), np.float32)
+    deciding = [*used, *(values[name] for name in weights)] or values.values()
+    dtype = np.result_type(*deciding, np.float32)
     out = np.zeros((int(np.prod(batch)), *(sizes[size] for size in jacobian.shape)), dtype)
     dense = Dense(terms, values)
     with np.errstate(under="ignore"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Jacobian:
     ``of`` and ``wrt`` are code names (``c``, ``h_prev``); iterating gives the terms, each a product of
     ``diagonals`` (scalar SymPy expressions per unit) and ``weights``. Slopes are kept as functions of their
     pre-activation, so that numbers stay right under saturation; text shows them through the gate, f⊙(1−f).
+    ``limits`` says, in words, where ``ls.limit`` took it.
     """
 
     cell: Cell
@@ -33,6 +34,7 @@ class Jacobian:
     path: str
     terms: Terms
     transposed: bool = False
+    limits: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def is_zero(self) -> bool:
