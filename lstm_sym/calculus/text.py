@@ -123,6 +123,8 @@ def unicode_name(jacobian: Jacobian) -> str:
 def unicode_equation(jacobian: Jacobian) -> str:
     """The whole equation; an exact zero says why."""
     equation = f"{unicode_name(jacobian)} = {unicode_sum(jacobian)}"
+    if jacobian.limits:
+        return f"{equation}   ({', '.join(jacobian.limits)})"
     if not jacobian.is_zero:
         return equation
     if jacobian.path == "direct":
