@@ -13,6 +13,7 @@ import lstm_sym as ls
 from lstm_sym import cells
 from lstm_sym.calculus.derive import accumulate
 from lstm_sym.calculus.pathsums import Path, PathSum
+from lstm_sym.notation.widths import TEXT_WIDTH, width
 
 EVERY = list({cell.name: cell for cell in (*CELLS, *(getattr(ls, name) for name in cells.__all__))}.values())
 PATHS = ("partial", "total", "direct")
@@ -117,6 +118,16 @@ def test_printing(golden):
     texts.append(ls.latex(ls.paths(ls.LSTM, "c", "h"), notation=other))
     texts.append(ls.latex(ls.paths(GRU, "h", "h"), equation=True, notation=ls.Notation(vectors="row")))
     golden("paths.txt", "\n".join(texts) + "\n")
+
+
+@pytest.mark.parametrize("cell", EVERY, ids=lambda cell: cell.name)
+def test_no_line_is_wider_than_the_page(cell):
+    for found in ls.paths(cell, "state", "state"):
+        for latex in (found.align(), found.latex(equation=True)):
+            lines = [
+                line.split("\\\\")[0] for line in latex.splitlines() if not line.startswith(("\\begin", "\\end"))
+            ]
+            assert max(map(width, lines)) < TEXT_WIDTH
 
 
 def test_numbers_by_label_add_up():

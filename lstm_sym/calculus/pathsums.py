@@ -17,10 +17,13 @@ from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation, lag_of, unicode_at_time, unicode_timeless
+from lstm_sym.notation.widths import INDENT, TEXT_WIDTH, broken, width
 
 DIRECT = "direct"
 #: A role longer than this is a sentence and not a name.
 LONGEST_ROLE = 32
+#: Points that the signs of an aligned equation take.
+SIGNS = 50.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,10 +61,11 @@ class Path:
         part = self.contribution.latex(notation=notation)
         return rf"\underbrace{{{part}}}_{{{self.latex_title(notation)}}}" if equation else part
 
-    def latex_title(self, notation: Notation = STANDARD) -> str:
-        r"""\text{reset gate } r_t \to \text{candidate } n_t; \text{direct}."""
+    def latex_title(self, notation: Notation = STANDARD, in_words: bool = True) -> str:
+        r"""\text{reset gate } r_t \to \text{candidate } n_t, or the symbols alone: r_t \to n_t; \text{direct}."""
         writer = Writer(self.whole.cell, a_notation(notation))
-        return r" \to ".join(_latex_called(writer, name) for name in self.stations) or rf"\text{{{DIRECT}}}"
+        names = [_latex_called(writer, name, in_words and len(self.stations) < 3) for name in self.stations]
+        return r" \to ".join(names) or rf"\text{{{DIRECT}}}"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex(equation=True)}$"
@@ -103,20 +107,42 @@ class PathSum:
         return {path.label: path.evaluate(values, **named) for path in self.paths}
 
     def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
-        r"""The sum with every path's name under its part (\underbrace), or the whole equation, a path a line."""
+        r"""The sum with every path's name under its part (\underbrace), or the whole equation, in lines if need be.
+
+        Where a part is too wide for a line it is broken, and the name stands at the right.
+        """
         parts = [path.latex(True, notation) for path in self.paths] or ["0"]
-        name = text.latex_name(self.whole, notation)
-        if not equation or len(parts) < 3:
-            return f"{name} = {' + '.join(parts)}" if equation else " + ".join(parts)
-        rows = [f"{name} &= {parts[0]}", *map(text.continued, parts[1:])]
+        name, whole = text.latex_name(self.whole, notation), " + ".join(parts)
+        if not equation:
+            return whole
+        room = TEXT_WIDTH - width(name) - SIGNS
+        if width(whole) <= room:
+            return f"{name} = {whole}"
+        fits = all(width(part) <= room for part in parts)
+        rows = [f"{name} &= {parts[0]}", *map(text.continued, parts[1:])] if fits else self._rows(notation)
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def align(self, notation: Notation = STANDARD) -> str:
         r"""An ``align*`` with a path a line, its name at the right: … && \text{forget gate } f_t."""
-        parts = [(path.latex(notation=notation), path.latex_title(notation)) for path in self.paths]
-        lines = [rf"{part} && {title}" for part, title in parts] or ["0"]
-        rows = [f"{text.latex_name(self.whole, notation)} &= {lines[0]}", *map(text.continued, lines[1:])]
-        return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+        return "\\begin{align*}\n" + " \\\\\n".join(self._rows(notation)) + "\n\\end{align*}"
+
+    def _rows(self, notation: Notation) -> list[str]:
+        """The lines of an ``align``; a part that is too wide takes several."""
+        name = text.latex_name(self.whole, notation)
+        if not self.paths:
+            return [f"{name} &= 0"]
+        parts, space = [path.latex(notation=notation) for path in self.paths], TEXT_WIDTH - width(name) - SIGNS
+        for in_words in (True, False):
+            titles = [path.latex_title(notation, in_words) for path in self.paths]
+            room = space - max(map(width, titles))
+            if max(map(width, parts)) <= room:
+                break
+        rows: list[str] = []
+        for part, words in zip(parts, titles, strict=True):
+            first, *others = broken(part, room)
+            rows += [text.continued(first) if rows else f"{name} &= {first}", *(f"&{INDENT}{o}" for o in others)]
+            rows[-1] += f" && {words}"
+        return rows
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.latex(equation=True)}$"
@@ -209,8 +235,9 @@ def role_of(cell: Cell, name: str) -> str:
     return "" if len(role) > LONGEST_ROLE or role.startswith("what ") else role
 
 
-def _latex_called(writer: Writer, name: str) -> str:
+def _latex_called(writer: Writer, name: str, in_words: bool) -> str:
     if name.removesuffix(".T") in writer.cell.weights:
         return writer.weight(name)
     role, written = role_of(writer.cell, name), writer.vector(name)
-    return rf"\text{{{role} }} {written}" if re.fullmatch(r"[A-Za-z0-9 .'-]+", role) else written
+    plain = in_words and re.fullmatch(r"[A-Za-z0-9 .'-]+", role)
+    return rf"\text{{{role} }} {written}" if plain else written
