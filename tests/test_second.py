@@ -20,7 +20,7 @@ from lstm_sym.calculus.proof import _compare
 from lstm_sym.calculus.second import Hessian, HessianTable
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.writtenout import WrittenOut
-from lstm_sym.cell import Affine
+from lstm_sym.cell import Affine, Elementwise
 from lstm_sym.functions import positive
 
 CELLS = [getattr(shipped, name) for name in shipped.__all__]
@@ -87,6 +87,46 @@ def test_equations_read_well():
         r"-2\, \operatorname{diag}(h_t \odot (1 - h_t^2))\, \bigl[(W_{hh}\, u) \odot (W_{hh}\, v)\bigr]"
     )
     assert "[p, q]" in ls.hessian(shipped.SLSTM, "h", "c", "n").equation()  # u is a vector of that cell
+
+
+def test_every_gate_has_its_part_of_the_sum(cell):
+    kernel, p, x, state, _ = setting(cell, (2,), n=4)
+    values = kernel.evaluate(p, x, state) | p
+    curved = [node.name for node in cell.nodes if isinstance(node, Elementwise)]
+    for block in ls.hessian(cell, "state", "state").distinct:
+        parts = [ls.hessian(cell, block.of, cell[block.wrt], cell[block.wrt2], gate=gate) for gate in curved]
+        total = sum(part.evaluate(values) for part in parts)
+        assert_allclose(np.broadcast_to(total, block.evaluate(values).shape), block.evaluate(values), atol=1e-13)
+    with pytest.raises(ValueError, match="expected a whole second derivative"):
+        ls.verify(cell, ls.hessian(cell, cell.states[0], cell.states[0], gate=curved[0]))
+    with pytest.raises(KeyError, match="unknown elementwise quantity"):
+        ls.hessian(cell, cell.states[0], cell.states[0], gate="a_q")
+
+
+def test_the_parts_of_an_lstm():
+    parts = {g: ls.hessian(ls.LSTM, "h", "h", gate=g) for g in "figcomh"}
+    assert [len(part) for part in parts.values()] == [1, 1, 1, 1, 1, 6, 3]
+    assert str(parts["o"]) == "diag(m⊙o⊙(1−2·o)⊙(1−o))·[(W_ho·u)⊙(W_ho·v)]"
+    assert parts["o"].equation().startswith("∂²hₜ/∂hₜ₋₁²|o[u, v] = ")
+    assert (
+        parts["o"]
+        .latex(equation=True)
+        .startswith(r"\left.\frac{\partial^2 h_t}{\partial h_{t-1}^2}\right|_{o_t}[u, v] = ")
+    )
+
+
+def test_any_notation():
+    h = ls.hessian(ls.LSTM, "c", "h", "c")
+    rows = ls.Notation(vectors="row", product="circ", bold=True, weights="W-U", diagonal="D")
+    products, diagonal = h.latex(notation=rows).split(r"\, \mathbf{D}")
+    assert products == r"\bigl[(\mathbf{u}\, \mathbf{U}_f) \circ \mathbf{v}\bigr]"
+    assert diagonal == r"(\mathbf{f}_t \circ (1 - \mathbf{f}_t))"
+    document = ls.latex(ls.hessian(ls.LSTM, "state", "state"), standalone=True)
+    assert document.count(r"\begin{align*}") == document.count(r"\begin{document}") == 1
+    alpha = ls.hessian(shipped.LeakyRNN, "h", "h")
+    assert str(alpha) == "−2·α·diag(r⊙(1−r²))·[(W_hh·u)⊙(W_hh·v)]"
+    with pytest.raises(TypeError, match="Notation"):
+        h.latex(notation="bold")
 
 
 def test_a_table_shows_each_pair_once_and_counts_the_zeros():
@@ -183,17 +223,22 @@ def test_a_wrong_rule_for_the_second_slope_is_found(monkeypatch):
         ls.verify(ls.LSTM, claim, sizes=(2,))
 
 
-def test_the_explicit_tensor_is_sympys(cell):
-    found = ls.hessian(cell, cell.states[0], cell.states[-1]).to_sympy(2)
-    assert found.shape[0] == 2
-    if cell is ls.LSTM:
-        f, W, o, m = (sp.MatrixSymbol(name, 2, 1) for name in ("f", "W_hf", "o", "m"))
-        assert sp.expand(found[0, 0, 0] + 2 * f[0] ** 2 * m[0] * o[0] * (1 - m[0] ** 2)) == 0
-        assert found[0, 0, 1] == found[0, 1, 0] == found[1, 0, 0] == 0
-        mixed = ls.hessian(cell, "c", "h", "c").to_sympy(2)
-        W = sp.MatrixSymbol("W_hf", 2, 2)
-        assert sp.expand(mixed[1, 0, 1] - f[1] * (1 - f[1]) * W[1, 0]) == 0
-        assert mixed[1, 0, 0] == 0
+def test_the_explicit_tensor_is_the_evaluated_one(cell):
+    kernel, p, x, state, _ = setting(cell, n=2)
+    values = kernel.evaluate(p, x, state) | p
+    block = ls.hessian(cell, cell.states[0], cell.states[0], cell.states[-1])
+    explicit = block.to_sympy(2)
+    symbols = {s.name: s for s in explicit.free_symbols}
+    numbers = {s: sp.Matrix(np.reshape(values[name], s.shape)) for name, s in symbols.items()}
+    found = np.array([float(entry.subs(numbers).doit()) for entry in explicit._array]).reshape(explicit.shape)
+    assert_allclose(found, block.evaluate(values), rtol=1e-12, atol=1e-14)
+
+
+def test_the_explicit_tensor_of_a_product():
+    f, W = sp.MatrixSymbol("f", 2, 1), sp.MatrixSymbol("W_hf", 2, 2)
+    found = ls.hessian(ls.LSTM, "c", "h", "c").to_sympy(2)
+    assert sp.expand(found[1, 0, 1] - f[1] * (1 - f[1]) * W[1, 0]) == 0
+    assert found[1, 0, 0] == found[0, 1, 1] == 0
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------

@@ -33,7 +33,8 @@ class Hessian:
     """∂²of/∂wrt∂wrt2 of one step as a bilinear form, H[u, v] with u a change of ``wrt`` and v one of ``wrt2``.
 
     ``of``, ``wrt`` and ``wrt2`` are code names (``c``, ``h_prev``). Iterating gives the terms
-    outer·[(left·u)⊙(right·v)], slopes written through their gates, f⊙(1−f)⊙(1−2f).
+    outer·[(left·u)⊙(right·v)], slopes written through their gates, f⊙(1−f)⊙(1−2f). ``gate`` names the elementwise
+    quantity whose curvature alone is meant, if not that of all.
     """
 
     cell: Cell
@@ -41,6 +42,7 @@ class Hessian:
     wrt: str
     wrt2: str
     terms: BilinearTerms
+    gate: str = ""
 
     @property
     def is_zero(self) -> bool:

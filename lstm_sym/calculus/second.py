@@ -20,6 +20,7 @@ from lstm_sym.calculus.hessians import Hessian, HessianTable
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell, Elementwise, a_cell
 from lstm_sym.cell.graph import unit
+from lstm_sym.checks import unknown_name
 
 
 @lru_cache(maxsize=1024)
@@ -33,14 +34,14 @@ def local_second_derivatives(node: Elementwise) -> Mapping[tuple[str, str], sp.E
     return MappingProxyType(second)
 
 
-def hessian(cell: Cell, of: Any, wrt: Any, wrt2: Any = None) -> Hessian | HessianTable:
+def hessian(cell: Cell, of: Any, wrt: Any, wrt2: Any = None, gate: str = "") -> Hessian | HessianTable:
     """The exact second derivative ∂²of/∂wrt∂wrt2 over one step, as a bilinear form of u and v, for any size.
 
     >>> import lstm_sym as ls
     >>> ls.hessian(ls.LSTM, "c", "h", "c")
     diag(f⊙(1−f))·[(W_hf·u)⊙v]
-    >>> ls.hessian(ls.RNN, "h", "h")
-    −2·diag(h′⊙(1−h′²))·[(W_hh·u)⊙(W_hh·v)]
+    >>> ls.hessian(ls.LSTM, "h", "h", gate="o")
+    diag(m⊙o⊙(1−2·o)⊙(1−o))·[(W_ho·u)⊙(W_ho·v)]
 
     u is a change of ``wrt``, v one of ``wrt2``; with indices, H[a, b, c] = ∂²of_a/∂wrt_b∂wrt2_c. Mirror images,
     (P·u)⊙(Q·v) and (Q·u)⊙(P·v), share one diagonal. Several quantities named in ``wrt`` and ``wrt2`` are
@@ -51,19 +52,25 @@ def hessian(cell: Cell, of: Any, wrt: Any, wrt2: Any = None) -> Hessian | Hessia
         of: a gate, a state ("c": its new value), a pre-activation, an output, or "state" for all states.
         wrt: a state ("c": the value that enters the step), an input, a gate, a pre-activation, a bias, or "state".
         wrt2: likewise; ``wrt`` again where it is left out.
+        gate: an elementwise quantity: only what its own curvature adds; the parts of all of them sum to the whole.
 
     Returns:
         A ``Hessian``, or a ``HessianTable`` where "state" was asked for. No dependence is an exact zero.
 
     Raises:
         UnknownNameError: a name that is not in the cell.
-        ValueError: a weight matrix among the variables.
+        ValueError: a weight matrix or a constant among the variables.
     """
     cell = a_cell(cell)
     wrt2 = wrt if wrt2 is None else wrt2
+    curved = [node.name for node in cell.nodes if isinstance(node, Elementwise)]
+    if gate and gate not in curved:
+        raise unknown_name(f"elementwise quantity of {cell.name}", gate, curved)
     rows, first, second = (_each(cell, what) for what in (of, wrt, wrt2))
     blocks = {
-        (r, p, q): _single(cell, resolve_of(cell, rows[r]), *(resolve_wrt(cell, w) for w in (first[p], second[q])))
+        (r, p, q): _single(
+            cell, resolve_of(cell, rows[r]), resolve_wrt(cell, first[p]), resolve_wrt(cell, second[q]), gate
+        )
         for r in rows
         for p in first
         for q in second
@@ -84,20 +91,20 @@ def _each(cell: Cell, what: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _single(cell: Cell, of: str, wrt: str, wrt2: str) -> Hessian:
-    terms = _terms(cell, of, wrt, wrt2)
+def _single(cell: Cell, of: str, wrt: str, wrt2: str, gate: str) -> Hessian:
+    terms = _terms(cell, of, wrt, wrt2, gate)
     if wrt == wrt2:
         terms = symmetrised(terms, cell.parameters)
-    return Hessian(cell, of, wrt, wrt2, joined(terms, cell.parameters))
+    return Hessian(cell, of, wrt, wrt2, joined(terms, cell.parameters), gate)
 
 
-def _terms(cell: Cell, of: str, wrt: str, wrt2: str) -> list[BilinearTerm]:
+def _terms(cell: Cell, of: str, wrt: str, wrt2: str, gate: str) -> list[BilinearTerm]:
     """One term for every node, pair of what it reads, and way from the variables to the pair and on to ``of``."""
     variables = frozenset({wrt, wrt2})
     by_first = accumulate(cell, wrt, variables - {wrt})
     by_second = accumulate(cell, wrt2, variables - {wrt2})
     found = []
-    for node in cell.nodes:
+    for node in (cell.node[gate],) if gate else cell.nodes:
         if isinstance(node, Elementwise) and node.name not in variables:
             outer = accumulate(cell, node.name, variables).get(of, ())
             for (p, q), derivative in local_second_derivatives(node).items() if outer else ():

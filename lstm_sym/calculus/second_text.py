@@ -9,10 +9,11 @@ import sympy as sp
 
 from lstm_sym.calculus.bilinear import BilinearTerm
 from lstm_sym.calculus.terms import Term
-from lstm_sym.calculus.text import continued, unicode_added, unicode_numbered, unicode_term, unicode_vector
+from lstm_sym.calculus.text import unicode_added, unicode_numbered, unicode_term, unicode_vector
 from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell
-from lstm_sym.notation import STANDARD, Notation
+from lstm_sym.notation import STANDARD, Notation, unicode_timeless
+from lstm_sym.notation.widths import TEXT_WIDTH, broken, width
 
 if TYPE_CHECKING:
     from lstm_sym.calculus.hessians import Hessian, HessianTable
@@ -88,7 +89,8 @@ def unicode_name(hessian: Hessian) -> str:
     """The left-hand side: ∂²cₜ/∂hₜ₋₁²[u, v], or ∂²cₜ/∂hₜ₋₁∂cₜ₋₁[u, v]."""
     of, first, second = (unicode_vector(hessian.cell, v) for v in (hessian.of, hessian.wrt, hessian.wrt2))
     below = f"∂{first}²" if first == second else f"∂{first}∂{second}"
-    return f"∂²{of}/{below}[{', '.join(changes(hessian.cell))}]"
+    part = f"|{unicode_timeless(hessian.gate)}" if hessian.gate else ""
+    return f"∂²{of}/{below}{part}[{', '.join(changes(hessian.cell))}]"
 
 
 def latex_name(hessian: Hessian, notation: Notation = STANDARD) -> str:
@@ -97,7 +99,10 @@ def latex_name(hessian: Hessian, notation: Notation = STANDARD) -> str:
     of, first, second = map(writer.vector, (hessian.of, hessian.wrt, hessian.wrt2))
     square = first == second and "^" not in first
     below = rf"\partial {first}^2" if square else rf"\partial {first}\, \partial {second}"
-    return rf"\frac{{\partial^2 {of}}}{{{below}}}[{', '.join(_latex_changes(writer))}]"
+    fraction = rf"\frac{{\partial^2 {of}}}{{{below}}}"
+    if hessian.gate:
+        fraction = rf"\left.{fraction}\right|_{{{writer.vector(hessian.gate)}}}"
+    return f"{fraction}[{', '.join(_latex_changes(writer))}]"
 
 
 def unicode_equation(hessian: Hessian) -> str:
@@ -108,10 +113,9 @@ def unicode_equation(hessian: Hessian) -> str:
 
 def unicode_lines(hessian: Hessian) -> str:
     """The whole equation, one term a line."""
-    first, *others = unicode_addends(hessian) or ["0"]
     name = f"{unicode_name(hessian)} = "
-    signed = [f"− {other[1:]}" if other.startswith("−") else f"+ {other}" for other in others]
-    return "\n".join([name + first, *(" " * (len(name) - 2) + line for line in signed)])
+    first, *others = _signed(unicode_addends(hessian), "−")
+    return "\n".join([name + first, *(" " * (len(name) - 2) + other for other in others)])
 
 
 def unicode_table(table: HessianTable) -> str:
@@ -124,6 +128,16 @@ def unicode_table(table: HessianTable) -> str:
 
 
 def latex_lines(hessian: Hessian, notation: Notation = STANDARD) -> list[str]:
-    """The equation in lines for an ``align``: one term a line, the relation sign aligned."""
-    first, *others = latex_addends(hessian, notation) or ["0"]
-    return [f"{latex_name(hessian, notation)} &= {first}", *map(continued, others)]
+    """The equation in lines for an ``align``: one term a line, or more where it would not fit on a page."""
+    name = latex_name(hessian, notation)
+    room, lines = TEXT_WIDTH - width(rf"{name} = \quad") - 15.0, []
+    for addend in _signed(latex_addends(hessian, notation), "-"):
+        head, *tail = broken(addend, room, room - 20.0)
+        lines += [rf"&\quad {head}" if lines else f"{name} &= {head}", *(rf"&\qquad {piece}" for piece in tail)]
+    return lines
+
+
+def _signed(addends: list[str], minus: str) -> list[str]:
+    """The addends for a line each: from the second on a sign and a blank in front; 0 if there are none."""
+    first, *others = addends or ["0"]
+    return [first, *(f"{minus} {text[1:]}" if text.startswith(minus) else f"+ {text}" for text in others)]
