@@ -18,9 +18,12 @@ from typing import Any, TypeAlias
 import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
+from lstm_sym.calculus.backpropagation import Adjoint, adjoint
 from lstm_sym.calculus.derive import PATHS, jacobian
 from lstm_sym.calculus.determinants import log_determinant
+from lstm_sym.calculus.gradient_proofs import WrittenOutAdjoint, parameter_sides
 from lstm_sym.calculus.hessians import Hessian
+from lstm_sym.calculus.parameter_gradients import ColumnJacobian, ParameterJacobian
 from lstm_sym.calculus.rational import is_zero
 from lstm_sym.calculus.second_text import unicode_name as second_name
 from lstm_sym.calculus.text import unicode_name
@@ -32,7 +35,7 @@ from lstm_sym.functions import Activation
 from lstm_sym.notation import lagged
 
 #: What can be proved.
-Claim: TypeAlias = Jacobian | Hessian
+Claim: TypeAlias = Jacobian | ParameterJacobian | ColumnJacobian | Hessian | Adjoint
 
 
 class VerificationError(AssertionError):
@@ -46,7 +49,9 @@ class Proof:
     cell: Cell
     sizes: tuple[int, ...]
     jacobians: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PATHS, 0))
+    parameters: int = 0
     hessians: int = 0
+    adjoint: str = ""
     entries: int = 0
     rules: tuple[str, ...] = ()
     determinant: str = ""
@@ -58,7 +63,9 @@ class Proof:
         lines = [
             f"{self.cell.name}: proved exactly, against SymPy's Matrix.jacobian",
             *[f"  Jacobians    {counts}"] * bool(counts),
+            *[f"  by weights   {self.parameters} immediate"] * bool(self.parameters),
             *[f"  Hessians     {self.hessians}"] * bool(self.hessians),
+            *[f"  adjoint      {self.adjoint}"] * bool(self.adjoint),
             f"  sizes        {sizes}",
             f"  entries      {self.entries:,} equal, 0 different",
             f"  slopes       {', '.join(self.rules) or 'none'}",
@@ -71,13 +78,13 @@ class Proof:
 
 
 def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
-    """Prove Jacobians and Hessians of ``cell`` exact, or fail loudly.
+    """Prove derivatives of ``cell`` exact, or fail loudly.
 
     Args:
         cell: the cell whose equations decide.
-        claims: the Jacobians and Hessians to prove; without them, all that ``jacobian`` derives: every node with
-            respect to every state and input, and every state with respect to every node that it reads, on every
-            path.
+        claims: what to prove, as ``jacobian``, ``hessian`` and ``adjoint`` return it; without claims, every node
+            with respect to every state and input, every state with respect to every node that it reads, on every
+            path, and, at the least size, the adjoint with the gradients by all parameters.
         sizes: the explicit hidden sizes, each at least 2.
 
     Returns:
@@ -101,8 +108,15 @@ def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Ite
     for claim in chosen:
         if isinstance(claim, Jacobian):
             proof.jacobians[claim.path] += 1
-        else:
-            proof.hessians += 1
+    proof.parameters = sum(isinstance(claim, ParameterJacobian | ColumnJacobian) for claim in chosen)
+    proof.hessians = sum(isinstance(claim, Hessian) for claim in chosen)
+    proven = sizes if any(isinstance(claim, Adjoint) for claim in chosen) else ()
+    if claims is None:
+        proven = (min(sizes),)
+        _compare(WrittenOut(cell, min(sizes)), adjoint(cell))
+    if proven:
+        shown = ", ".join(f"n = {n}" for n in proven)
+        proof.adjoint = f"a step back is Jᵀ; the gradients by {len(cell.parameters)} parameters ({shown})"
     proof.rules = tuple(_prove_slope(activation) for activation in _activations(cell))
     if proof.hessians:
         proof.rules += tuple(_prove_curvature(activation) for activation in _activations(cell))
@@ -119,8 +133,12 @@ def _checked_claims(cell: Cell, claims: Claim | Iterable[Claim]) -> list[Claim]:
         if not isinstance(claim, Claim):
             raise TypeError(
                 f"a claim is a {type(claim).__name__}: expected a Jacobian, as ls.jacobian returns it,"
-                " or a Hessian, as ls.hessian does."
+                " a Hessian, as ls.hessian does, or an adjoint, as ls.adjoint does."
             )
+        if isinstance(claim, Hessian) and claim.gate:
+            raise ValueError(f"a claim is the part of {claim.gate!r}: expected a whole second derivative.")
+        if isinstance(claim, ParameterJacobian | ColumnJacobian) and claim.path != "partial":
+            raise ValueError(f"a claim is the direct part of ∂⁺{claim.of}/∂{claim.wrt}: expected the whole.")
         if claim.cell is not cell:
             raise ValueError(f"a claim is about {claim.cell.name}: expected claims about {cell.name}.")
     return chosen
@@ -143,32 +161,37 @@ def all_jacobians(cell: Cell) -> Iterator[Jacobian]:
 
 def _compare(written: WrittenOut, claim: Claim) -> int:
     """The number of entries compared; raises at the first that differs."""
-    claimed, expected = _written_out(written, claim)
-    if claimed.shape != expected.shape:
-        raise VerificationError(f"{_what(written, claim)}: shape {claimed.shape}, SymPy has {expected.shape}.")
-    places = list(product(*map(range, claimed.shape)))
-    for place in places:
-        ours, theirs = claimed[place], expected[place]
-        if not _equal(ours, theirs):
-            raise VerificationError(
-                f"{_what(written, claim)} is wrong. Claimed: {claim}.\n"
-                f"  entry {list(place)} claimed: {sp.expand(ours)}\n"
-                f"  entry {list(place)} SymPy:   {sp.expand(theirs)}"
-            )
-    return len(places)
+    compared = 0
+    for name, claimed, expected in _written_out(written, claim):
+        what = f"{claim.cell.name}, {name} at n = {written.n}"
+        if claimed.shape != expected.shape:
+            raise VerificationError(f"{what}: shape {claimed.shape}, SymPy has {expected.shape}.")
+        places = list(product(*map(range, claimed.shape)))
+        for place in places:
+            ours, theirs = claimed[place], expected[place]
+            if not _equal(ours, theirs):
+                raise VerificationError(
+                    f"{what} is wrong. Claimed: {claim}.\n"
+                    f"  entry {list(place)} claimed: {sp.expand(ours)}\n"
+                    f"  entry {list(place)} SymPy:   {sp.expand(theirs)}"
+                )
+        compared += len(places)
+    return compared
 
 
-def _written_out(written: WrittenOut, claim: Claim) -> tuple[Any, Any]:
-    """What is claimed, and what SymPy finds."""
-    if isinstance(claim, Hessian):
-        return written.expand_second(claim), written.hessian(claim.of, claim.wrt, claim.wrt2)
-    expected = written.jacobian(claim.of, claim.wrt, claim.path)
-    return written.expand(claim), expected.T if claim.transposed else expected
-
-
-def _what(written: WrittenOut, claim: Claim) -> str:
-    name = second_name(claim) if isinstance(claim, Hessian) else f"{unicode_name(claim)} ({claim.path})"
-    return f"{claim.cell.name}, {name} at n = {written.n}"
+def _written_out(written: WrittenOut, claim: Claim) -> Iterator[tuple[str, Any, Any]]:
+    """Of all that is claimed: its name, what is claimed, and what SymPy finds."""
+    if isinstance(claim, Adjoint):
+        for name, claimed, found in WrittenOutAdjoint(written, claim).sides():
+            yield f"∂L/∂{name}", claimed, found
+    elif isinstance(claim, Hessian):
+        yield second_name(claim), written.expand_second(claim), written.hessian(claim.of, claim.wrt, claim.wrt2)
+    elif isinstance(claim, Jacobian):
+        expected = written.jacobian(claim.of, claim.wrt, claim.path)
+        name = f"{unicode_name(claim)} ({claim.path})"
+        yield name, written.expand(claim), expected.T if claim.transposed else expected
+    else:
+        yield (f"∂⁺{claim.of}/∂{claim.wrt}", *parameter_sides(written, claim))
 
 
 def _equal(a: sp.Expr, b: sp.Expr) -> bool:

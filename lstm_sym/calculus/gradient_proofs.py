@@ -1,7 +1,7 @@
-"""The adjoint written out unit by unit, and what SymPy makes of the same step: the two sides of its proof.
+"""Gradients written out unit by unit, and what SymPy makes of the same step: the two sides of their proofs.
 
-In one step, with free symbols λ for the derivatives of the loss by the new states and the outputs, the recursion
-must give Jᵀλ for the entering states and the inputs, and ∂(λ·values)/∂W for every parameter.
+For the adjoint, with free symbols λ in place of the loss's derivatives by the new states and the outputs, a step of
+the recursion must give Jᵀλ for the entering states and the inputs, and ∂(λ·values)/∂W for every parameter.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import sympy as sp
 
 from lstm_sym.calculus.backpropagation import Adjoint
 from lstm_sym.calculus.deltas import Delta, ParameterSum, Passed, Product
+from lstm_sym.calculus.parameter_gradients import ColumnJacobian, ParameterJacobian
+from lstm_sym.calculus.terms import Terms
 from lstm_sym.calculus.writtenout import Units, WrittenOut
 from lstm_sym.notation import lagged
 
@@ -40,16 +42,14 @@ class WrittenOutAdjoint:
             yield name, self._deltas[name], self._derivative(loss, self._values[name])
         for equation in self._adjoint.sums:
             found = self._sum(equation)
-            yield equation.name, found, self._derivative(loss, self._entries(equation.name)).reshape(*found.shape)
+            yield (
+                equation.name,
+                found,
+                self._derivative(loss, _entries(self._written, equation.name)).reshape(*found.shape),
+            )
 
     def _derivative(self, loss: sp.Expr, entries: Units) -> sp.Matrix:
         return sp.Matrix([self._written.free(sp.diff(loss, entry)) for entry in entries])
-
-    def _entries(self, parameter: str) -> Units:
-        if parameter in self._cell.weights:
-            return list(self._written.weight(parameter))
-        leaves = self._written.leaves(parameter)
-        return leaves[:1] if parameter in self._cell.constants else leaves
 
     def _delta(self, delta: Delta, seed: Units | None) -> sp.Matrix:
         """The terms of this step; of the step after there are none."""
@@ -66,9 +66,10 @@ class WrittenOutAdjoint:
 
     def _sum(self, equation: ParameterSum) -> sp.Matrix:
         parts = [self._share(term, equation.name in self._cell.constants) for term in equation.terms]
+        if not parts and equation.name in self._cell.weights:
+            return sp.zeros(*self._written.weight(equation.name).shape)
         if not parts:
-            weight = self._written.weight(equation.name) if equation.name in self._cell.weights else None
-            return sp.zeros(*(weight.shape if weight is not None else (len(self._entries(equation.name)), 1)))
+            return sp.zeros(len(_entries(self._written, equation.name)), 1)
         return sum(parts[1:], parts[0])
 
     def _share(self, term: Product | Passed, constant: bool) -> sp.Matrix:
@@ -78,3 +79,36 @@ class WrittenOutAdjoint:
             return vector * delta.T if term.transposed else delta * vector.T
         share = self._passed(term, len(delta))
         return sp.Matrix([sp.Add(*share)]) if constant else share
+
+
+def parameter_sides(written: WrittenOut, claim: ParameterJacobian | ColumnJacobian) -> tuple[sp.Matrix, sp.Matrix]:
+    """An immediate derivative as claimed, and SymPy's ``Matrix.jacobian`` by the entries, columns stacked."""
+    values = dict(written.forward(lagged(claim.cell.states[0]), "partial"))
+    entries = _entries(written, claim.wrt)
+    if claim.wrt in claim.cell.weights:
+        entries = list(written.weight(claim.wrt).T)
+    of = sp.Matrix(values[claim.of])
+    expected = of.jacobian(sp.Matrix(entries)).applyfunc(written.free)
+    claimed = sp.zeros(*expected.shape)
+    if isinstance(claim, ColumnJacobian):
+        for term in claim.terms:
+            matrix = written.term(term, values, len(of))
+            claimed += matrix * sp.ones(matrix.shape[1], 1)
+    else:
+        for place in claim.places:
+            matrix, row = _matrix(written, place.jacobian.terms, values, len(of)), sp.Matrix(values[place.vector]).T
+            claimed += sp.kronecker_product(*((matrix, row) if place.transposed else (row, matrix)))
+    return claimed.applyfunc(written.free), expected
+
+
+def _matrix(written: WrittenOut, terms: Terms, values: dict[str, Units], rows: int) -> sp.Matrix:
+    parts = [written.term(term, values, rows) for term in terms]
+    return sum(parts[1:], parts[0])
+
+
+def _entries(written: WrittenOut, parameter: str) -> Units:
+    """The free entries of a parameter, rows first; one for a number that all units share."""
+    if parameter in written.cell.weights:
+        return list(written.weight(parameter))
+    leaves = written.leaves(parameter)
+    return leaves[:1] if parameter in written.cell.constants else leaves
