@@ -157,7 +157,12 @@ class Cell:
 
     def _variant(self, name: str, text: str | None = None, **changes: Any) -> Cell:
         """The same declaration under another name, with some of its arguments changed."""
-        arguments = {
+        return Cell(name, self._text if text is None else text, **{**self.declared, **changes})
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What was declared besides the equations: the arguments of ``Cell`` by name."""
+        return {
             "states": self.states,
             "inputs": self.inputs,
             "outputs": self.outputs,
@@ -167,7 +172,6 @@ class Cell:
             "choices": self._options,
             "reference": self.reference,
         }
-        return Cell(name, self._text if text is None else text, **{**arguments, **changes})
 
     # --- reading and checking -----------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ def infer_sizes(
     for size, vector in given.items():
         if vector not in classes._parent:
             raise CellError(f"{cell}: sizes[{size!r}] = {vector!r} is not a vector of the cell.")
-        names[classes.find(vector)] = size
+        names.setdefault(classes.find(vector), size)  # layers that are added have one size
     wanted = [*((state, "hidden") for state in states), *((vector, "inputs") for vector in inputs)]
     for vector, size in [*wanted, *((vector, "outputs") for vector in outputs)]:
         root = classes.find(vector)

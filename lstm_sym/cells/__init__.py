@@ -26,6 +26,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 #: The cells of the library; the ablations of Greff et al. stand beside them, ``cells.NIG``, ``cells.FGR``, ….
 __all__ = [name for module, names in _MODULES.items() if module != "ablations" for name in names]
+ablations_of_greff = _MODULES["ablations"]
 
 
 def __getattr__(name: str) -> Any:

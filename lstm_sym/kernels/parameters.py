@@ -13,6 +13,7 @@ from lstm_sym.cell.graph import TRANSPOSE, base
 from lstm_sym.cell.order import ancestors
 from lstm_sym.checks import finite, generator, real_scalar, size, unknown_name
 from lstm_sym.functions import Array
+from lstm_sym.notation import layer_of
 
 
 class Parameters(Mapping[str, Array]):
@@ -198,7 +199,8 @@ def draw(
             continue
         shape = tuple(lengths[axis] for axis in axes)
         if name in cell.weights:
-            scale = (1.0 if axes[1] in inputs else gain) / np.sqrt(shape[1])
+            from_below = axes[1] in inputs or (layer_of(name) and name.startswith("W_x"))
+            scale = (1.0 if from_below else gain) / np.sqrt(shape[1])
             values = scale * random.standard_normal(shape)
         else:
             values = np.full(shape, cell.constants.get(name, 0.0))

@@ -13,6 +13,7 @@ _GREEK_NAMES = (
 GREEK = dict(zip(_GREEK_NAMES, "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", strict=True))
 _LAG = re.compile(r"(?P<base>.+)_prev(?P<lag>\d*)")
 _ONE_SIGN = re.compile(r"[^\\]|\\[A-Za-z]+")
+_COMMAND = re.compile(r"\\[A-Za-z]+$")
 _LAYER = re.compile(r"l\d+")
 _TIME = re.compile(r"(?P<start>.*?)(?P<shift>[+-]\d+)?")
 _SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
@@ -83,6 +84,11 @@ def split(base: str) -> tuple[str, tuple[str, ...], str]:
     return head, tuple(word for word in words if word not in layers[-1:] and word), "".join(layers[-1:])[1:]
 
 
+def layer_of(name: str) -> int:
+    """The layer that a name belongs to, 2 for "W_xf_l2"; 0 for a name without one."""
+    return int(split(lag_of(name)[0])[2] or 0)
+
+
 def is_greek(word: str) -> bool:
     """Whether a word of a subscript is a Greek letter: "xi" is x and i, as in W_xi; so is any of up to 3."""
     return word in GREEK and len(word) > 3
@@ -95,12 +101,26 @@ def word_in_latex(word: str, greek: bool = False) -> str:
     return word if len(word) <= 3 else rf"\mathit{{{word}}}"
 
 
+def side_by_side(*words: str) -> str:
+    r"""Parts of a subscript in a row, a blank behind a command where a letter follows: \phi h."""
+    found = ""
+    for word in words:
+        found += " " * bool(_COMMAND.search(found) and word[:1].isalpha()) + word
+    return found
+
+
+def is_raised(latex: str) -> bool:
+    """Whether a name has something above it already, so that nothing more can be put there: h^{(2)}, h'."""
+    bare = re.sub(r"\{[^{}]*\}", "", re.sub(r"\{[^{}]*\}", "", latex))
+    return "^" in bare or "'" in bare
+
+
 def name_of(base: str) -> Name:
     """The LaTeX name that a code name without lag stands for by itself."""
     head, words, layer = split(base)
     letter = "\\" + head if head in GREEK else head if len(head) == 1 else rf"\mathit{{{head}}}"
     whole = "".join(words)
-    subscript = word_in_latex(whole) if not any(map(is_greek, words)) else "".join(map(word_in_latex, words))
+    subscript = side_by_side(*map(word_in_latex, words)) if any(map(is_greek, words)) else word_in_latex(whole)
     return Name(letter, subscript, layer)
 
 
