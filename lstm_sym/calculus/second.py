@@ -17,8 +17,8 @@ import sympy as sp
 from lstm_sym.calculus.bilinear import BilinearTerm, bilinear, joined, symmetrised
 from lstm_sym.calculus.derive import accumulate, local_derivatives, resolve_of, resolve_wrt
 from lstm_sym.calculus.hessians import Hessian, HessianTable
-from lstm_sym.calculus.terms import Term
-from lstm_sym.cell import Cell, Elementwise, a_cell
+from lstm_sym.calculus.terms import IDENTITY, Term, Terms, merged
+from lstm_sym.cell import Affine, Cell, Elementwise, a_cell
 from lstm_sym.cell.graph import unit
 from lstm_sym.checks import unknown_name
 
@@ -91,6 +91,24 @@ def _each(cell: Cell, what: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
+def gathered(cell: Cell, of: str, held: frozenset[str]) -> Mapping[str, Terms]:
+    """d(of)/d(node) for every node that ``of`` depends on but those ``held``: the graph from its end."""
+    sums: dict[str, list[Term]] = {} if of in held else {of: [IDENTITY]}
+    found: dict[str, Terms] = {}
+    for node in reversed(cell.nodes):
+        if node.name not in sums or node.name in held:
+            continue
+        found[node.name] = terms = merged(sums[node.name], cell.parameters)
+        if isinstance(node, Affine):
+            steps = [(v, Term((sp.S.One, sp.S.One), (cell.factor(w),))) for w, v in node.products]
+        else:
+            steps = [(v, Term((slope,))) for v, slope in local_derivatives(node).items()]
+        for vector, step in steps:
+            sums.setdefault(vector, []).extend(term @ step for term in terms)
+    return found
+
+
+@lru_cache(maxsize=1024)
 def _single(cell: Cell, of: str, wrt: str, wrt2: str, gate: str) -> Hessian:
     terms = _terms(cell, of, wrt, wrt2, gate)
     if wrt == wrt2:
@@ -103,11 +121,11 @@ def _terms(cell: Cell, of: str, wrt: str, wrt2: str, gate: str) -> list[Bilinear
     variables = frozenset({wrt, wrt2})
     by_first = accumulate(cell, wrt, variables - {wrt})
     by_second = accumulate(cell, wrt2, variables - {wrt2})
+    of_by = gathered(cell, of, variables)
     found = []
     for node in (cell.node[gate],) if gate else cell.nodes:
-        if isinstance(node, Elementwise) and node.name not in variables:
-            outer = accumulate(cell, node.name, variables).get(of, ())
-            for (p, q), derivative in local_second_derivatives(node).items() if outer else ():
+        if isinstance(node, Elementwise) and (outer := of_by.get(node.name)):
+            for (p, q), derivative in local_second_derivatives(node).items():
                 found += [
                     bilinear(node.name, a @ Term((derivative,)), b, c)
                     for a in outer
