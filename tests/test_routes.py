@@ -15,7 +15,8 @@ from lstm_sym.calculus.derive import accumulate
 from lstm_sym.calculus.pathsums import Path, PathSum
 from lstm_sym.notation.widths import TEXT_WIDTH, width
 
-EVERY = list({cell.name: cell for cell in (*CELLS, *(getattr(ls, name) for name in cells.__all__))}.values())
+STACK = ls.stack(ls.LSTM, ls.GRU)
+EVERY = list({cell.name: cell for cell in (*CELLS, STACK, *(getattr(ls, name) for name in cells.__all__))}.values())
 PATHS = ("partial", "total", "direct")
 
 

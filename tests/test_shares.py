@@ -12,7 +12,8 @@ import lstm_sym as ls
 from lstm_sym import cells
 from lstm_sym.shares import path_norms
 
-EVERY = [PEEPHOLE, GRU, LEAKY, PROJECTION, *(getattr(ls, name) for name in cells.__all__)]
+STACK = ls.stack(ls.LSTM, ls.RNN)
+EVERY = [PEEPHOLE, GRU, LEAKY, PROJECTION, STACK, *(getattr(ls, name) for name in cells.__all__)]
 
 
 def a_run(cell, T=20, n=3, batch=(), seed=0, **given):
