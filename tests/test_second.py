@@ -19,6 +19,7 @@ from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.proof import _compare
 from lstm_sym.calculus.second import Hessian, HessianTable
 from lstm_sym.calculus.terms import Term
+from lstm_sym.calculus.values import Jacobian
 from lstm_sym.calculus.writtenout import WrittenOut
 from lstm_sym.cell import Affine, Elementwise
 from lstm_sym.functions import positive
@@ -114,6 +115,41 @@ def test_the_parts_of_an_lstm():
         .latex(equation=True)
         .startswith(r"\left.\frac{\partial^2 h_t}{\partial h_{t-1}^2}\right|_{o_t}[u, v] = ")
     )
+
+
+def test_the_hessian_of_a_weighted_sum_as_a_matrix():
+    matrix = ls.hessian(ls.LSTM, "c", "h", "c").matrix
+    assert matrix.equation() == "Σₐ δₐ ∂²(cₜ)ₐ/∂hₜ₋₁∂cₜ₋₁ = W_hfᵀ·diag(f⊙(1−f)⊙δ)"
+    assert str(ls.hessian(ls.LSTM, "c", "f", "c").matrix) == "diag(δ)"
+    assert str(ls.hessian(ls.LSTM, "c", "c").matrix) == "0"
+    output = ls.hessian(ls.RNN, "y", "h").matrix
+    assert str(output) == "−2·W_hhᵀ·diag(h′⊙(1−h′²)⊙(W_hyᵀ·δ))·W_hh"
+    assert ls.latex(output, equation=True) == (
+        r"\sum_a \delta_a \frac{\partial^2 (y_t)_a}{\partial h_{t-1}^2} = "
+        r"-2\, W_{hh}^{\top}\, \operatorname{diag}(h_t \odot (1 - h_t^2) \odot (W_{hy}^{\top}\, \delta))\, W_{hh}"
+    )
+    assert ls.latex(output, notation=ls.Notation(vectors="row")) == (
+        r"-2\, W_{hh}\, \operatorname{diag}(h_t \odot (1 - h_t^2) \odot (\delta\, W_{hy}^{\top}))\, W_{hh}^{\top}"
+    )
+
+
+def test_its_printed_factors_multiply_to_its_numbers(cell):
+    """Σ number·leftᵀ·diag(weight ⊙ outerᵀδ)·right, each factor by itself, against the tensor."""
+    kernel, p, x, state, (_, _, delta) = setting(cell, n=4)
+    values = kernel.evaluate(p, x, state) | p
+
+    def dense(of, wrt, factor):
+        return Jacobian(cell, of, wrt, "partial", (factor,)).evaluate(values)
+
+    for block in ls.hessian(cell, "state", "state").distinct:
+        d = delta[: len(values[block.of])]
+        total = np.zeros((len(values[block.wrt]), len(values[block.wrt2])))
+        layers = [term.at for term in block for _ in term.pairs]
+        for at, (number, (left, weight, outer, right)) in zip(layers, block.matrix.products(), strict=True):
+            middle = dense(at, at, Term((weight,))) * (dense(at, block.of, outer) @ d)
+            total += float(number) * dense(block.wrt, at, left) @ middle @ dense(at, block.wrt2, right)
+        assert_allclose(total, block.contract(d, values), rtol=1e-13, atol=1e-13)
+        assert_allclose(total, block.matrix.evaluate(d, values), rtol=1e-13, atol=1e-13)
 
 
 def test_any_notation():

@@ -12,6 +12,7 @@ import sympy as sp
 from lstm_sym.calculus import contractions, second_text
 from lstm_sym.calculus.bilinear import BilinearTerm, BilinearTerms
 from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.hessian_matrix import HessianMatrix
 from lstm_sym.calculus.values import by_name
 from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
@@ -81,6 +82,11 @@ class Hessian:
     def contract(self, delta: Any, values: Mapping[str, Any] | None = None, **named: Any) -> Array:
         """Σ_a δ_a H_a in numbers, (..., wrt, wrt2): the Hessian matrix of the scalar δ·of; no tensor is formed."""
         return contractions.contracted(self, delta, by_name(values, named))
+
+    @property
+    def matrix(self) -> HessianMatrix:
+        """Σ_a δ_a H_a as a formula, W_hf^T·diag(…⊙δ)·W_hf + …, whose numbers ``contract`` gives."""
+        return HessianMatrix(self)
 
     def to_sympy(self, n: int, **sizes: int) -> sp.Array:
         """The tensor written out entry by entry, for an integer size ``n``; see ``Jacobian.to_sympy``."""

@@ -34,7 +34,7 @@ def _products(term: BilinearTerm, side: Callable[[Term, str], str], times: str, 
     return " + ".join(times.join(pair) for pair in pairs)
 
 
-def _in_front(cell: Cell, outer: Term) -> tuple[sp.Expr, Term]:
+def in_front(cell: Cell, outer: Term) -> tuple[sp.Expr, Term]:
     """(number, rest): every factor of a diagonal that is the same for all units, and what remains."""
     vectors = [symbol for d in outer.diagonals for symbol in d.free_symbols if not cell.is_constant(symbol)]
     parts = [diagonal.as_independent(*vectors, as_Add=False) for diagonal in outer.diagonals]
@@ -49,7 +49,7 @@ def unicode_addends(hessian: Hessian) -> list[str]:
         return f"({unicode_term(cell, part)}·{name})" if part.weights else name
 
     for term in hessian:
-        number, rest = _in_front(cell, term.outer)
+        number, rest = in_front(cell, term.outer)
         outer = [] if rest.diagonals == (1,) else [unicode_term(cell, rest)]
         found.append(unicode_numbered(cell, number, [*outer, f"[{_products(term, side, '⊙', changes(cell))}]"]))
     return found
@@ -63,7 +63,7 @@ def latex_addends(hessian: Hessian, notation: Notation = STANDARD) -> list[str]:
         return f"({writer.times(writer.term(part), name)})" if part.weights else name
 
     for term in hessian:
-        number, rest = _in_front(cell, term.outer)
+        number, rest = in_front(cell, term.outer)
         outer = [] if rest.diagonals == (1,) else [writer.term(rest)]
         products = _products(term, side, rf" \{notation.product} ", _latex_changes(writer))
         found.append(writer.numbered(number, writer.times(*outer, rf"\bigl[{products}\bigr]")))
@@ -87,22 +87,35 @@ def latex_sum(hessian: Hessian, notation: Notation = STANDARD) -> str:
 
 def unicode_name(hessian: Hessian) -> str:
     """The left-hand side: ∂²cₜ/∂hₜ₋₁²[u, v], or ∂²cₜ/∂hₜ₋₁∂cₜ₋₁[u, v]."""
+    return f"{unicode_fraction(hessian)}[{', '.join(changes(hessian.cell))}]"
+
+
+def unicode_fraction(hessian: Hessian, index: str = "") -> str:
+    """∂²cₜ/∂hₜ₋₁², or of the component ``index`` of what is differentiated."""
     of, first, second = (unicode_vector(hessian.cell, v) for v in (hessian.of, hessian.wrt, hessian.wrt2))
     below = f"∂{first}²" if first == second else f"∂{first}∂{second}"
     part = f"|{unicode_timeless(hessian.gate)}" if hessian.gate else ""
-    return f"∂²{of}/{below}{part}[{', '.join(changes(hessian.cell))}]"
+    above = f"({of}){index}" if index else of
+    return f"∂²{above}/{below}{part}"
 
 
 def latex_name(hessian: Hessian, notation: Notation = STANDARD) -> str:
     r"""The left-hand side: \frac{\partial^2 c_t}{\partial h_{t-1}^2}[u, v]."""
+    names = ", ".join(_latex_changes(Writer(hessian.cell, notation)))
+    return f"{latex_fraction(hessian, notation)}[{names}]"
+
+
+def latex_fraction(hessian: Hessian, notation: Notation = STANDARD, index: str = "") -> str:
+    r"""\frac{\partial^2 c_t}{\partial h_{t-1}^2}, or of the component ``index`` of what is differentiated."""
     writer = Writer(hessian.cell, notation)
     of, first, second = map(writer.vector, (hessian.of, hessian.wrt, hessian.wrt2))
     square = first == second and "^" not in first
     below = rf"\partial {first}^2" if square else rf"\partial {first}\, \partial {second}"
-    fraction = rf"\frac{{\partial^2 {of}}}{{{below}}}"
+    above = f"({of})_{index}" if index else of
+    fraction = rf"\frac{{\partial^2 {above}}}{{{below}}}"
     if hessian.gate:
-        fraction = rf"\left.{fraction}\right|_{{{writer.vector(hessian.gate)}}}"
-    return f"{fraction}[{', '.join(_latex_changes(writer))}]"
+        return rf"\left.{fraction}\right|_{{{writer.vector(hessian.gate)}}}"
+    return fraction
 
 
 def unicode_equation(hessian: Hessian) -> str:
@@ -130,7 +143,8 @@ def unicode_table(table: HessianTable) -> str:
 def latex_lines(hessian: Hessian, notation: Notation = STANDARD) -> list[str]:
     """The equation in lines for an ``align``: one term a line, or more where it would not fit on a page."""
     name = latex_name(hessian, notation)
-    room, lines = TEXT_WIDTH - width(rf"{name} = \quad") - 15.0, []
+    room = TEXT_WIDTH - width(rf"{name} = \quad") - 15.0
+    lines: list[str] = []
     for addend in _signed(latex_addends(hessian, notation), "-"):
         head, *tail = broken(addend, room, room - 20.0)
         lines += [rf"&\quad {head}" if lines else f"{name} &= {head}", *(rf"&\qquad {piece}" for piece in tail)]
