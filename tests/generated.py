@@ -85,6 +85,7 @@ class CLibrary:
         n, p = self.lengths(parameters), self.fields(self._parameters, parameters)
         work, result = self.memory("workspace", n), np.full(shape, np.nan)
         self.function(name)(n, ctypes.byref(p), *map(pointer_to, (*arguments, result, work)))
+        self.check()
         return result
 
     def memory(self, name, *arguments):
@@ -93,12 +94,18 @@ class CLibrary:
         self._guarded[-1] = 12345.0
         return self._guarded[:-1]
 
-    @property
-    def untouched(self):
-        return self._guarded[-1] == 12345.0
+    def check(self):
+        """Nothing was written behind the memory that was asked for."""
+        assert self._guarded[-1] == 12345.0
 
     def step(self, parameters, x, state):
         return self._call("step", parameters, x, state, shape=state.shape)
+
+    def step_in_place(self, parameters, x, state):
+        n, p, place = self.lengths(parameters), self.fields(self._parameters, parameters), state.copy()
+        arrays = (x, place, place, self.memory("workspace", n))
+        self.function("step")(n, ctypes.byref(p), *map(pointer_to, arrays))
+        return place
 
     def jacobian(self, parameters, x, state):
         return self._call("jacobian", parameters, x, state, shape=state.shape * 2)
@@ -115,6 +122,7 @@ class CLibrary:
         self.function("evaluate")(
             n, ctypes.byref(p), pointer_to(x), pointer_to(state), ctypes.byref(v), pointer_to(work)
         )
+        self.check()
         found = {}
         for name in self._cell.vectors:
             length = getattr(n, self._cell.sizes[name])
@@ -129,6 +137,7 @@ class CLibrary:
         arrays = (inputs, start, states, self.memory("workspace", n))
         T = ctypes.c_size_t(len(inputs))
         self.function("unroll")(n, T, ctypes.byref(p), *map(pointer_to, arrays))
+        self.check()
         return states
 
     def gradient(self, parameters, inputs, seeds, initial=None):
@@ -148,6 +157,7 @@ class CLibrary:
         ends = map(pointer_to, (inputs, start))
         references = map(ctypes.byref, (s, g))
         self.function("gradient")(n, T, ctypes.byref(p), *ends, *references, *map(pointer_to, arrays))
+        self.check()
         return found, by_inputs, by_initial
 
 

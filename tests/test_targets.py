@@ -23,7 +23,6 @@ from lstm_sym.targets.names import in_comment, in_docstring, prefix, renamed
 from lstm_sym.targets.printers import ArrayPrinter, CPrinter
 
 SHIPPED = [getattr(cells, name) for name in cells.__all__]
-EVERY = [*SHIPPED, *(cell for cell in CELLS if cell not in SHIPPED), cells.FGR, cells.NOG]
 PYTHON = [target for target in TARGETS if target != "c"]
 #: Relative to the largest number, of a row where rows are compared.
 TOLERANCE = 1e-13
@@ -69,6 +68,7 @@ CHAIN = ls.Cell(
     vectors="u_a",
     constants={"alpha": 0.75},
 )
+EVERY = [*SHIPPED, *(cell for cell in CELLS if cell not in SHIPPED), cells.FGR, cells.NOG, AWKWARD, CHAIN]
 
 
 @pytest.fixture(scope="module", params=TARGETS)
@@ -174,8 +174,6 @@ def test_every_function_gives_the_numbers_of_the_kernel(target, code, cell, satu
     compare_steps(module, kernel, p, x, state)
     inputs = np.random.default_rng(3).standard_normal((5, x.shape[-1]))
     compare_runs(module, kernel, p, inputs, state, 1e-12 if saturated else TOLERANCE)
-    if target == "c":
-        assert module.untouched
 
 
 @pytest.mark.parametrize(
@@ -204,10 +202,9 @@ def test_a_run_from_zero_without_an_output_layer(target, code):
         assert "y" not in code(ls.LSTM, target).evaluate(p, inputs[0], np.zeros(8))
 
 
-def test_names_that_mean_something_elsewhere(target, code):
-    module, (kernel, p, x, state) = code(AWKWARD, target), problem(AWKWARD)
-    compare_steps(module, kernel, p, x, state)
-    compare_runs(module, kernel, p, np.random.default_rng(5).standard_normal((4, 3)), state)
+def test_a_step_in_c_may_write_over_its_state(code):
+    module, (kernel, p, x, state) = code(ls.LSTM, "c"), problem(ls.LSTM)
+    close(module.step_in_place(p, x, state), kernel.step(p, x, state))
 
 
 # --- against the libraries' own differentiation -------------------------------------------------------------------
@@ -287,7 +284,7 @@ def forms(target, tmp_path_factory):
         np.asarray if target == "numpy" else pytest.importorskip({"jax": "jax.numpy"}.get(target, target)).asarray
     )
     library = LIBRARIES[target]
-    module = imported_text(f"{library.imports}\n\n{library.functions(set(FORMS))}", target, folder)
+    module = imported_text("\n\n".join([library.imports, *library.functions(set(FORMS))]), target, folder)
     return {name: lambda a, name=name: np.asarray(getattr(module, name)(into(a))) for name in SINGLE}
 
 

@@ -8,16 +8,14 @@ import sympy as sp
 
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import Term
-from lstm_sym.cell import Affine, Cell, Node
+from lstm_sym.cell import Affine, Cell, Node, Weight
 from lstm_sym.cell.graph import TRANSPOSE, base
 from lstm_sym.functions import Definitions
+from lstm_sym.targets.layout import assigned, function, guarded, listed, returned_dict
 from lstm_sym.targets.libraries import Library
 from lstm_sym.targets.names import PYTHON, renamed
 from lstm_sym.targets.printers import ArrayPrinter
 from lstm_sym.targets.program import Program
-
-#: Lines longer than this are broken where that is easily done.
-WIDTH = 100
 
 
 class Writer:
@@ -146,17 +144,31 @@ class Writer:
         blocks: dict[tuple[str, str], list[str]] = {}
         for place, terms in program.blocks.items():
             shape = [cell.sizes[name] for name in place]
-            blocks[place] = [self._term(term, shape, sizes) for term in terms]
+            blocks[place] = self._sum(terms, shape, sizes)
             if not terms:
                 sizes += shape
         body += self.size_lines(sizes)
         for (row, column), parts in blocks.items():
-            zero = f"{self.library.xp}.zeros(({self.vector_sizes([row, column])}), {self.library.say('$like')})"
+            zero = f"{self.library.xp}.zeros(({self.vector_sizes([row, column])}), {self.library.like('state')})"
             body += assigned(f"J_{row}_{column}", parts or [zero])
         rows = [f"[{', '.join(f'J_{r}_{c}' for c in program.entering)}]" for r in cell.states]
         body.append(f"return _blocks(lead, {', '.join(rows)})")
         doc = [f"The Jacobian of the new state ({', '.join(cell.states)}) by the old one, (..., S, S), [out, in]."]
         return function("jacobian(parameters, x, state)", doc, body)
+
+    def _sum(self, terms: Sequence[Term], shape: list[str], sizes: list[str]) -> list[str]:
+        """The addends of a block: terms d·W, the common kind, go together."""
+        simple = [t for t in terms if len(t.weights) == 1 and t.diagonals[1] == 1 and self._varies(t.diagonals[0])]
+        if len(simple) < 2:
+            return [self._term(term, shape, sizes) for term in terms]
+        diagonals = ", ".join(self.coefficient(term.diagonals[0], self.program.diagonals) for term in simple)
+        weights = ", ".join(_stored(term.weights[0]) for term in simple)
+        others = [self._term(term, shape, sizes) for term in terms if term not in simple]
+        return [*others, f"_rows([{diagonals}], [{weights}])"]
+
+    def _varies(self, diagonal: sp.Expr) -> bool:
+        """Whether a diagonal is no constant."""
+        return not self.cell.is_constant(diagonal)
 
     def _term(self, term: Term, shape: list[str], sizes: list[str]) -> str:
         """d₀·W₁·d₁·…, rows scaled from the left, columns from the right; ``sizes`` collects those that it needs."""
@@ -164,23 +176,28 @@ class Writer:
         scale = self.coefficient(first, names)
         if term.is_direct:
             sizes.append(shape[0])
-            eye = f"{self.library.xp}.eye({self.sizes[shape[0]]}, {self.library.say('$like')})"
+            eye = f"{self.library.xp}.eye({self.sizes[shape[0]]}, {self.library.like('state')})"
             if first == 1:
                 return eye
-            return f"{scale} * {eye}" if self.cell.is_constant(first) else f"{scale}[..., None] * {eye}"
+            return f"{scale}[..., None] * {eye}" if self._varies(first) else f"{scale} * {eye}"
         text = ""
         for weight, diagonal in zip(term.weights, others, strict=True):
-            matrix = f'p["{weight.name}"]' + ".T" * weight.transposed
+            matrix = _stored(weight)
             if text:
                 text = f"({text}) @ {matrix}"
             elif first == 1:
                 text = matrix
             else:
-                text = f"{scale} * {matrix}" if self.cell.is_constant(first) else f"{scale}[..., None] * {matrix}"
+                text = f"{scale}[..., None] * {matrix}" if self._varies(first) else f"{scale} * {matrix}"
             if diagonal != 1:
                 columns = self.coefficient(diagonal, names)
-                text = f"{_factor(text)} * {columns}" + "[..., None, :]" * (not self.cell.is_constant(diagonal))
+                text = f"{_factor(text)} * {columns}" + "[..., None, :]" * self._varies(diagonal)
         return text
+
+
+def _stored(weight: Weight) -> str:
+    """A weight, or its transpose."""
+    return f'p["{weight.name}"]' + ".T" * weight.transposed
 
 
 def _factor(text: str) -> str:
@@ -193,51 +210,3 @@ def _all_in(names: Sequence[str], where: str) -> str:
     if len(names) == 1:
         return f'"{names[0]}" in {where}'
     return f"all(name in {where} for name in {listed(names)})" if names else ""
-
-
-def guarded(condition: str, lines: Sequence[str]) -> list[str]:
-    """The lines, under ``if condition:`` where there is one."""
-    return [f"if {condition}:", *(f"    {line}" for line in lines)] if condition else list(lines)
-
-
-def assigned(left: str, parts: Sequence[str], sign: str = " + ") -> list[str]:
-    """left = part + part + …, on several lines where one would be too long."""
-    line = f"{left} = {sign.join(parts)}"
-    if len(line) <= WIDTH or len(parts) == 1:
-        return [line]
-    plus = sign.strip() + " "
-    if sign == ", ":
-        return [f"{left} = (", *wrapped(parts), ")"]
-    return [f"{left} = (", f"    {parts[0]}", *(f"    {plus}{part}" for part in parts[1:]), ")"]
-
-
-def listed(names: Sequence[str]) -> str:
-    """A tuple of texts: ("h", "c")."""
-    return "(" + ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "") + ")"
-
-
-def wrapped(parts: Sequence[str]) -> list[str]:
-    """Parts with a comma behind each, as many on a line as fit, indented."""
-    lines = [""]
-    for part in parts:
-        if len(lines[-1]) + len(part) > WIDTH - 4 and lines[-1]:
-            lines.append("")
-        lines[-1] += f"{part}, "
-    return [f"    {line.rstrip()}" for line in lines]
-
-
-def returned_dict(items: Sequence[tuple[str, str]]) -> list[str]:
-    """return {"f": f, …}."""
-    return ["return {", *wrapped([f'"{name}": {value}' for name, value in items]), "}"]
-
-
-def function(signature: str, doc: Sequence[str], body: Iterable[str]) -> str:
-    """The text of a function; a document of several lines is indented with it."""
-    text = "\n".join(indented(doc))[4:]
-    quoted = f'"""{text}"""' if len(doc) == 1 else f'"""{text}\n    """'
-    return "\n".join([f"def {signature}:", f"    {quoted}", *indented(body)]) + "\n"
-
-
-def indented(lines: Iterable[str]) -> list[str]:
-    """The lines four blanks further in; empty ones stay empty."""
-    return [f"    {line}" if line else "" for line in lines]

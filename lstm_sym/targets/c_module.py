@@ -36,9 +36,18 @@ def _header(writer: CWriter) -> str:
         f"memory of {w.prefix}_workspace(n) doubles, for the gradient {w.prefix}_gradient_workspace(n, T).",
         "A function works on one sequence; a batch is a loop over its members, with one workspace for each thread.",
     ]
+    first, *_ = w.parameters.values()
+    sizes = ", ".join(f".{size} = {4 + place}" for place, size in enumerate(w.sizes.values()))
+    lines += [
+        "",
+        f"    {w.prefix}_sizes n = {{{sizes}}};",
+        f"    {w.prefix}_parameters p = {{.{first} = {first}, ...}};",
+        f"    double *work = malloc({w.prefix}_workspace(n) * sizeof(double));",
+        f"    {w.prefix}_step(n, &p, x, state, next, work);",
+    ]
     renamed = {**w.vectors, **w.parameters, **w.sizes}
     if other := [f"{name} is {field}" for name, field in renamed.items() if name != field]:
-        lines.append(f"Fields called otherwise, their names being taken: {', '.join(other)}.")
+        lines += ["", f"Fields called otherwise, their names being taken: {', '.join(other)}."]
     comment = "\n".join(f" * {line}".rstrip() for line in in_comment("\n".join(lines)).split("\n"))
     return f"/*\n{comment}\n */\n#include <math.h>\n#include <stddef.h>\n#include <string.h>\n"
 

@@ -191,18 +191,21 @@ class CSteps:
         """Row k of d₀·W₁·d₁·W₂·…, from left to right, in rows of memory behind the diagonals."""
         lengths = [f"n.{self.writer.sizes[weight.columns]}" for weight in term.weights]
         first = self._entry(Term(term.diagonals[:2], term.weights[:1]))
-        lines = ["double *part = rest;", f"for (size_t j = 0; j < {lengths[0]}; ++j)", f"    part[j] = {first};"]
+        lines = ["double *part1 = rest;", f"for (size_t j = 0; j < {lengths[0]}; ++j)", f"    part1[j] = {first};"]
         for place in range(1, len(term.weights)):
-            last = place == len(term.weights) - 1
-            scale = "" if term.diagonals[place + 1] == 1 else f" * {self._at(term.diagonals[place + 1], 'j')}"
-            lines += [] if last else [f"double *next = part + {lengths[place - 1]};"]
+            before, target = f"part{place}", f"part{place + 1}[j] ="
+            if place == len(term.weights) - 1:
+                target = "row[j] +="
+            else:
+                lines.append(f"double *part{place + 1} = {before} + {lengths[place - 1]};")
+            diagonal = term.diagonals[place + 1]
+            scale = "" if diagonal == 1 else f" * {self._at(diagonal, 'j')}"
             lines += [
                 f"for (size_t j = 0; j < {lengths[place]}; ++j) {{",
                 "    double sum = 0.0;",
                 f"    for (size_t i = 0; i < {lengths[place - 1]}; ++i)",
-                f"        sum += part[i] * {self._matrix(term, place, 'i', 'j')};",
-                f"    {'row[j] +=' if last else 'next[j] ='} sum{scale};",
+                f"        sum += {before}[i] * {self._matrix(term, place, 'i', 'j')};",
+                f"    {target} sum{scale};",
                 "}",
             ]
-            lines += [] if last else ["part = next;"]
         return ["{", *(f"    {line}" for line in lines), "}"]

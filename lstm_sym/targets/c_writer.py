@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 
 from lstm_sym.cell import Cell, Weight
+from lstm_sym.targets.layout import folded
 from lstm_sym.targets.names import C, prefix, renamed
 from lstm_sym.targets.printers import CPrinter
 from lstm_sym.targets.program import Program, shared
@@ -132,6 +133,7 @@ class CWriter:
 
     def function(self, head: str, comment: str, arguments: Sequence[str], body: Sequence[str]) -> str:
         """The text of a function; arguments that its body has no use for are cast away."""
+        body = [part for line in body for part in broken(line)]
         text = "\n".join(body)
         names = [argument.replace("*", " ").split()[-1] for argument in arguments]
         unused = [f"(void){name};" for name in names if not re.search(rf"(?<![\w.>]){name}\b", text)]
@@ -141,3 +143,11 @@ class CWriter:
             opening = f"{head}(\n{listing})"
         said = "\n".join(f" * {line}" for line in textwrap.wrap(comment, WIDTH - 6))
         return "\n".join([f"/*{said[2:]} */", opening, "{", *(f"    {line}" for line in [*unused, *body]), "}", ""])
+
+
+def broken(line: str) -> list[str]:
+    """A line in several where it is too long."""
+    if len(line) <= WIDTH:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 8)
+    return folded(line, WIDTH, indent)

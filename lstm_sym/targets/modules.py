@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from lstm_sym.kernels.parameters import axis_sizes
-from lstm_sym.targets.arrays import WIDTH, Writer, listed, wrapped
+from lstm_sym.targets.arrays import Writer
+from lstm_sym.targets.layout import WIDTH, listed, wrapped
 from lstm_sym.targets.libraries import Library
 from lstm_sym.targets.names import in_docstring
 from lstm_sym.targets.program import Program
@@ -18,9 +19,8 @@ def python_module(program: Program, library: Library) -> str:
     code = [writer.forward(), writer.jacobian(), Sweeps(writer).text()]
     constants = f"#: The states, in the order in which they are stacked.\nSTATES = {listed(program.cell.states)}\n"
     head = f"{_header(program, library, writer)}\n{library.imports}\n\n{constants}"
-    functions = library.functions(writer.used)
-    parts = [head, *([functions] if functions else []), library.helpers, *code]
-    return "\n\n".join(parts)
+    parts = [*library.functions(writer.used), *library.helpers("\n".join(code)), *code]
+    return "\n\n".join([head, *parts])
 
 
 def _header(program: Program, library: Library, writer: Writer) -> str:
@@ -32,7 +32,7 @@ def _header(program: Program, library: Library, writer: Writer) -> str:
     if cell.reference:
         lines += [*textwrap.wrap(f"Reference: {cell.reference}", WIDTH), ""]
     lines += ["Everywhere parameters is a dict of arrays by these names, row-major, a matrix as [out, in]:"]
-    shapes = [f"{name} ({', '.join(axis_sizes(cell, name))})" for name in cell.parameters]
+    shapes = [f"{name} ({', '.join(axis_sizes(cell, name)) or 'one number'})" for name in cell.parameters]
     lines += wrapped(shapes)
     lines[-1] = lines[-1].rstrip(",")
     inputs = ", ".join(cell.inputs) or "none"

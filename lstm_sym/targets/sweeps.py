@@ -8,64 +8,10 @@ import sympy as sp
 
 from lstm_sym.cell import Affine, Node
 from lstm_sym.cell.graph import TRANSPOSE, base
-from lstm_sym.targets.arrays import Writer, function, guarded
+from lstm_sym.targets import texts
+from lstm_sym.targets.arrays import Writer
+from lstm_sym.targets.layout import function, guarded
 from lstm_sym.targets.program import shared
-
-_START = '''\
-def _start(p, inputs, initial):
-    """Inputs (T, *lead, m) and the state before the first step (*lead, S), zeros unless it is given."""
-    if initial is None:
-        $size_lines
-        initial = $zeros
-    lead = $xp.broadcast_shapes(inputs.shape[1:-1], initial.shape[:-1])
-    return _repeated(inputs, 1, lead), _repeated(initial, 0, lead)
-
-
-def unroll(parameters, inputs, initial=None):
-    """The states after each step, (T, ..., S); inputs (T, ..., m), initial (..., S)."""
-    inputs, state = _start(parameters, inputs, initial)
-$unroll'''
-
-_SEEDS = '''\
-def _spread(v, states, seeds):
-    """The loss's derivatives by name, each (T, *lead, n); those by the states are always there."""
-    delta = {state: $xp.zeros_like(part) for state, part in zip(STATES, _parts(v, states))}
-    for name, seed in seeds.items():
-        if name == "state":
-            named = dict(zip(STATES, _parts(v, $xp.broadcast_to(seed, states.shape))))
-        elif name in v:
-            named = {name: $xp.broadcast_to(seed, (*states.shape[:-1], v[name].shape[-1]))}
-        else:
-            raise KeyError(f"unknown quantity {name!r}. Known: state, {', '.join(v)}.")
-        for vector, part in named.items():
-            _add(delta, vector, part)
-    return delta
-
-
-def _parts(v, stacked):
-    """The states in a stacked array."""
-    return _split(stacked, *(v[state].shape[-1] for state in STATES))
-'''
-
-_GRADIENT = """\
-p = parameters
-wide, start = _start(p, inputs, initial)
-states = unroll(p, wide, start)
-v = evaluate(p, wide, $cat([start[None], states[:-1]]))
-delta, found = _spread(v, states, seeds), {}
-_hand_down(p, v, delta, found)
-lead = states.shape[:-1]
-coefficients = tuple($xp.broadcast_to(d, (*lead, d.shape[-1])) for d in _coefficients(p, v))
-delta = _back(p, coefficients, delta)
-_collect(p, v, coefficients, delta, found)"""
-
-_GRADIENT_END = (
-    "return (",
-    "    {name: found.get(name, $zeros_like(array)) for name, array in p.items()},",
-    "    _unrepeated(by_inputs, 1, inputs.shape),",
-    "    _unrepeated(by_initial, 0, states.shape[-1:] if initial is None else initial.shape),",
-    ")",
-)
 
 
 class Sweeps:
@@ -77,14 +23,10 @@ class Sweeps:
 
     def text(self) -> str:
         """All the functions, in the order in which they call one another."""
-        parts = [self._coefficients(), self._push(), self._pull(), self._start(), self._hand_down()]
         library = self.writer.library
-        back = function(
-            "_back(p, coefficients, delta)",
-            ["The recursion: cotangents of all steps, last first; a step's states get what the next step's read."],
-            library.say(library.back).rstrip("\n").replace("\n    ", "\n").removeprefix("    ").split("\n"),
-        )
-        return "\n\n".join([*parts, library.say(_SEEDS), back, self._collect(), self._gradient()])
+        step = [self._coefficients(), self._push(), self._pull()]
+        run = [self._start(), library.say(library.unroll), self._hand_down(), library.say(texts.SPREAD)]
+        return "\n\n".join([*step, *run, library.say(library.back), self._collect(), self._gradient()])
 
     def _factor(self, expression: sp.Expr) -> str:
         return self.writer.coefficient(expression, self._names)
@@ -171,17 +113,10 @@ class Sweeps:
     # --- through time ---------------------------------------------------------------------------------------------
 
     def _start(self) -> str:
-        writer, library = self.writer, self.writer.library
-        sizes = "\n        ".join(writer.size_lines(self.cell.sizes[state] for state in self.cell.states))
-        total = " + ".join(writer.sizes[self.cell.sizes[state]] for state in self.cell.states)
-        like = library.say("$like").replace("state.", "inputs.")
-        text = _START.replace("$size_lines", sizes).replace("$zeros", f"{library.xp}.zeros({total}, {like})")
-        if library.xp == "jnp":  # a scan wants one dtype
-            text = text.replace(
-                "    return _rep", "    dtype = jnp.result_type(inputs, initial, *p.values())\n    return _rep"
-            )
-            text = text.replace("_repeated(initial, 0, lead)", "_repeated(initial, 0, lead).astype(dtype)")
-        return library.say(text.replace("$unroll", library.unroll))
+        writer, library, sizes = self.writer, self.writer.library, self.cell.sizes
+        lines = "\n        ".join(writer.size_lines(sizes[state] for state in self.cell.states))
+        total = " + ".join(writer.sizes[sizes[state]] for state in self.cell.states)
+        return library.say(texts.START, sizes=lines, total=total, like=library.like("inputs"))
 
     def _by_parameter(self, node: Node, delta: str, terms: Sequence[tuple[str, str]]) -> list[str]:
         """Lines that add a node's part to the gradient by parameters; ``terms``: (vector, coefficient ∘ δ)."""
@@ -234,17 +169,8 @@ class Sweeps:
         return function("_collect(p, v, coefficients, delta, found)", doc, body or ["return"])
 
     def _gradient(self) -> str:
-        library, xp = self.writer.library, self.writer.library.xp
-        body = library.say(_GRADIENT).split("\n")
-        inputs = ", ".join(f'delta.get("{name}", {xp}.zeros_like(v["{name}"]))' for name in self.cell.inputs)
-        before = ", ".join(f'delta["{name}"][0]' for name in self.program.entering)
-        body.append(f"by_inputs = _join(lead, {inputs})" if inputs else f"by_inputs = {xp}.zeros_like(wide)")
-        body.append(f"by_initial = _join(lead[1:], {before})")
-        body += [line.replace("$zeros_like", f"{xp}.zeros_like") for line in _GRADIENT_END]
-        doc = [
-            "Back-propagation through time: gradients by parameters (a dict), inputs and initial state.",
-            "",
-            "seeds are the loss's derivatives by any named quantities of the run, each (T, ..., n), such as",
-            '{"h": …}; "state" stands for the stacked states, (T, ..., S).',
-        ]
-        return function("gradient(parameters, inputs, seeds, initial=None)", doc, body)
+        library = self.writer.library
+        inputs = ", ".join(f'delta.get("{x}", $xp.zeros_like(v["{x}"]))' for x in self.cell.inputs)
+        by_inputs = library.say(f"_join(lead, {inputs})" if inputs else "$xp.zeros_like(wide)")
+        by_initial = ", ".join(f'delta["{name}"][0]' for name in self.program.entering)
+        return library.say(texts.GRADIENT, by_inputs=by_inputs, by_initial=by_initial)
