@@ -164,7 +164,8 @@ class WrittenOut:
 
     def determinant_factors(self, closed: LogDeterminant) -> sp.Expr:
         """∏ d over all units and diagonals times ∏ det W."""
+        if closed.singular:
+            return sp.S.Zero
         values = dict(self.forward(lagged(self.cell.states[0]), "partial"))
-        size = self._sizes[self.cell.sizes[self.cell.states[0]]]
-        factors = [self.free(u) for d in closed.diagonals for u in self._diagonal(d, values, size)]
+        factors = [self.free(u) for d, space in closed.units for u in self._diagonal(d, values, self._sizes[space])]
         return sp.Mul(*factors) * sp.Mul(*(self.weight(name).det() for name in closed.weights))

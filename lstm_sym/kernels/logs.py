@@ -48,10 +48,14 @@ class LogFactors:
 
     def __init__(self, closed: LogDeterminant) -> None:
         self._closed = closed
-        self._size = closed.cell.sizes[closed.cell.states[0]]
-        owned = [(owner, factor) for owner, d in enumerate(closed.diagonals) for factor in sp.Mul.make_args(d)]
+        owned = [(owner, factor) for owner, (d, _) in enumerate(closed.units) for factor in sp.Mul.make_args(d)]
         self._logs = [(owner, *self._log_form(factor)) for owner, factor in owned]
         self._arguments = Coefficients("factors", [Term((argument,)) for _, _, argument in self._logs])
+
+    @property
+    def singular(self) -> bool:
+        """Whether the determinant is 0 whatever the numbers, so that it has no factors."""
+        return bool(self._closed.singular)
 
     def _log_form(self, factor: sp.Expr) -> tuple[Callable[[Array], Array], sp.Expr]:
         """(function, argument) whose value is log|factor|; a gate's symbol stands for its activation."""
@@ -64,12 +68,13 @@ class LogFactors:
         self, parameters: Parameters, values: Mapping[str, Array], batch: tuple[int, ...]
     ) -> tuple[Array, Array]:
         """log|det|, and the log of the least diagonal factor over all units, each of shape ``batch``."""
+        if self.singular:
+            return np.full(batch, -np.inf), np.full(batch, -np.inf)
         numbers = self._arguments(values, parameters)
-        shape = (*batch, parameters.sizes[self._size])
         total = np.full(batch, sum(parameters.log_determinant(name) for name in self._closed.weights))
-        diagonals = [np.zeros(shape) for _ in self._closed.diagonals]
+        diagonals = [np.zeros((*batch, parameters.sizes[space])) for _, space in self._closed.units]
         for owner, form, argument in self._logs:
-            diagonals[owner] += form(np.broadcast_to(numbers[argument], shape))
+            diagonals[owner] += form(np.broadcast_to(numbers[argument], diagonals[owner].shape))
         least = np.zeros(batch)
         for logs in diagonals:
             total = total + logs.sum(axis=-1)
