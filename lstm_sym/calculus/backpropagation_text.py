@@ -25,6 +25,7 @@ from lstm_sym.notation import (
     unicode_timeless,
     with_parameters,
 )
+from lstm_sym.notation.aligned import align
 
 if TYPE_CHECKING:
     from lstm_sym.calculus.backpropagation import Adjoint
@@ -229,8 +230,4 @@ def latex(adjoint: Adjoint, label: str | None, notation: Notation) -> str:
     prefix = slug(adjoint.cell.name) if label is None else label
     if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
         raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
-    text = []
-    for tag, (*before, last) in rows(adjoint, notation):
-        text += [rf"{line} \nonumber" for line in before]
-        text.append(last + (rf" \label{{eq:{prefix}:{tag}}}" if prefix else ""))
-    return "\\begin{align}\n" + " \\\\\n".join(text) + "\n\\end{align}"
+    return align(rows(adjoint, notation), prefix)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lstm_sym.calculus import text
 from lstm_sym.calculus.derive import jacobian, within_step
+from lstm_sym.calculus.recursions import Recursion, recursion
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.calculus.writer import Writer
@@ -28,6 +29,26 @@ class HorizonProduct:
     wrt: str
     path: str
     factor: Jacobian | JacobianTable
+    times: tuple[str, str, str] = ("T", "T-k", "t")
+
+    def between(self, last: str, first: str, running: str) -> HorizonProduct:
+        r"""The same with other times in LaTeX: from ``first`` to ``last``, the factors at ``running``."""
+        return replace(self, times=(last, first, running))
+
+    def recursion(self) -> Recursion:
+        """The same derivative as a recursion over the steps, with those of the other states where they are coupled.
+
+        >>> import lstm_sym as ls
+        >>> ls.horizon_product(ls.RNN, "h", "h").recursion()
+        ∂hₜ/∂hₖ = diag(1−hₜ²)·W_hh·∂hₜ₋₁/∂hₖ
+        ∂hₖ/∂hₖ = I
+
+        Raises:
+            ValueError: the whole state; ask for one of the states.
+        """
+        if "state" in (self.of, self.wrt):
+            raise ValueError(f"a recursion is for states one by one: of and wrt of {', '.join(self.cell.states)}.")
+        return recursion(self.cell, self.of, self.wrt, self.path)
 
     @property
     def is_block(self) -> bool:
@@ -49,27 +70,29 @@ class HorizonProduct:
         block = rf"\Bigl[{product}\Bigr]"
         right = block + self._place(writer, self.wrt) if self.is_block else product
         for state, effect in self.same_step.items():
-            factors = [block + self._place(writer, state), writer.sum(effect, now="T-k")]
+            effect_then = writer.sum(effect, now=self.times[1])
+            factors = [block + self._place(writer, state), effect_then]
             right += " + " + writer.times(*factors)
         return f"{self._left(writer)} = {right}" if equation else right
 
     def _product(self, writer: Writer) -> str:
         """The product over the steps: the latest leftmost, or rightmost where vectors are rows."""
-        inner = writer.matrix(self._letter, "t")
+        last, start, now = self.times
+        inner = writer.matrix(self._letter, now)
         if isinstance(self.factor, Jacobian):
-            inner = writer.sum(self.factor)
+            inner = writer.sum(self.factor, now)
             inner = rf"\bigl({inner}\bigr)" if len(self.factor) > 1 else inner
-        first, last = ("T-k+1", "T") if writer.notation.row else ("T", "T-k+1")
-        return rf"\prod_{{t={first}}}^{{{last}}} {inner}"
+        ends = (f"{start}+1", last) if writer.notation.row else (last, f"{start}+1")
+        return rf"\prod_{{{now}={ends[0]}}}^{{{ends[1]}}} {inner}"
 
     def _left(self, writer: Writer) -> str:
-        of, wrt = self._stacked(writer, self.of, "T"), self._stacked(writer, self.wrt, "T-k")
+        of, wrt = self._stacked(writer, self.of, self.times[0]), self._stacked(writer, self.wrt, self.times[1])
         left = writer.derivative(of, wrt, total=self.path == "total")
         return rf"\left.{left}\right|_{{\mathrm{{direct}}}}" if self.path == "direct" else left
 
     def _stacked(self, writer: Writer, name: str, now: str) -> str:
-        if name != "state":
-            return writer.vector(name, now)
+        if name != "state" or len(self.cell.states) == 1:
+            return writer.vector(self.cell.states[0] if name == "state" else name, now)
         return "(" + ", ".join(writer.vector(state, now) for state in self.cell.states) + ")"
 
     def _place(self, writer: Writer, wrt: str) -> str:

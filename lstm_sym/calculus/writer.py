@@ -11,7 +11,7 @@ from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell, Weight
 from lstm_sym.cell.naming import Names, names
-from lstm_sym.notation import STANDARD, Notation, in_brackets, scalar
+from lstm_sym.notation import STANDARD, Notation, in_brackets, is_raised, scalar
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Writer:
 
     def transposed(self, text: str) -> str:
         r"""The transpose of one factor."""
-        return rf"{text}^{{\top}}"
+        return rf"({text})^{{\top}}" if is_raised(text) else rf"{text}^{{\top}}"
 
     def derivative(self, of: str, wrt: str, total: bool = False) -> str:
         r"""\frac{\partial c_t}{\partial h_{t-1}} of two vectors as they are written; d for a total derivative."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lstm_sym.cell.graph import TRANSPOSE, Affine, Elementwise, Weight, base
 from lstm_sym.functions import sigmoid
 from lstm_sym.notation import LATEX, Name, Notation, Style, at_time, lag_of, name_of
-from lstm_sym.notation.names import GREEK, split, word_in_latex
+from lstm_sym.notation.names import GREEK, is_raised, side_by_side, split, word_in_latex
 
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
@@ -53,9 +53,7 @@ class Names:
         text = self.table[name].write()
         if not transposed:
             return text
-        if not self.table[name].layer:
-            return text + r"^{\top}"
-        return f"({text})" + r"^{\top}"
+        return rf"({text})^{{\top}}" if is_raised(text) else rf"{text}^{{\top}}"
 
     def stacked(self, products: Sequence[tuple[str, str]]) -> tuple[str, list[str]] | None:
         """W_f and [h_{t-1}, x_t] by code name where the notation writes a sum of products so, else None."""
@@ -116,7 +114,7 @@ class Names:
         for letter in sorted(self._greek, key=len, reverse=True):
             if whole.endswith(letter):
                 start = word_in_latex(whole.removesuffix(letter))
-                return Name(name_of(head).letter, start + word_in_latex(letter, greek=True), layer)
+                return Name(name_of(head).letter, side_by_side(start, word_in_latex(letter, greek=True)), layer)
         return name_of(code)
 
     @cached_property
@@ -132,12 +130,12 @@ class Names:
             return
         source, gate, layer = self._ends(code, use)
         if style == "concatenated":
-            yield Name("W", gate + source, layer)
+            yield Name("W", side_by_side(gate, source), layer)
             yield Name("W", f"{gate},{source}", layer)
             return
         letter = {"input": "W", "recurrent": "U", "other": "V"}[self._kind(use)]
         yield Name(letter, gate, layer)
-        yield Name(letter, source + gate, layer)
+        yield Name(letter, side_by_side(source, gate), layer)
         yield Name(letter, f"{source},{gate}", layer)
 
     def _ends(self, code: str, use: _Use) -> tuple[str, str, str]:
@@ -218,7 +216,7 @@ def _plain(code: str) -> str:
 def _subscript(code: str) -> tuple[str, str]:
     """(a quantity's name as a subscript, its layer)."""
     head, words, layer = split(code)
-    return word_in_latex(head, greek=True) + "".join(map(word_in_latex, words)), layer
+    return side_by_side(word_in_latex(head, greek=True), *map(word_in_latex, words)), layer
 
 
 @lru_cache(maxsize=512)

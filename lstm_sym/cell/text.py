@@ -20,6 +20,7 @@ from lstm_sym.notation import (
     unicode_timeless,
     with_parameters,
 )
+from lstm_sym.notation.aligned import align
 
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
@@ -194,11 +195,8 @@ def equations_latex(cell: Cell, label: str | None = None, notation: Notation = S
     prefix = slug(cell.name) if label is None else label
     if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
         raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
-    rows = []
-    for line in cell.lines:
-        tag = rf" \label{{eq:{prefix}:{line.target}}}" if prefix else ""
-        rows.append(f"{called.vector(line.target)} &= {writer.write(line.text)}{tag}")
-    return "\\begin{align}\n" + " \\\\\n".join(rows) + "\n\\end{align}"
+    rows = [(line.target, [f"{called.vector(line.target)} &= {writer.write(line.text)}"]) for line in cell.lines]
+    return align(rows, prefix)
 
 
 def slug(name: str) -> str:

@@ -9,6 +9,10 @@ import sympy as sp
 
 from lstm_sym.functions import Slope, positive
 from lstm_sym.notation.names import SUPERSCRIPTS, lag_of, latex_at_time, unicode_at_time, unicode_timeless
+from lstm_sym.notation.widths import width
+
+#: Sums in a numerator wider than this, in points, stand behind the fraction: in it they could not be broken.
+_WIDEST_NUMERATOR = 150.0
 
 _WORDS = {"maximum": "max", "logsigmoid": "log σ"}
 _LATEX_WORDS = {"sigmoid": r"\sigma", "logsigmoid": r"\log \sigma", "maximum": r"\max"}
@@ -184,6 +188,10 @@ def _product(expression: sp.Expr, style: Style) -> str:
     top = style.scale.join(numbers + [style.times.join(vectors)] * bool(vectors)) or "1"
     if not below:
         return sign + top
+    if style.latex and width(top) > _WIDEST_NUMERATOR and any(factor.is_Add for factor in above):
+        sums = [factor for factor in above if factor.is_Add]
+        fraction = expression / sp.Mul(*sums)
+        return style.times.join([_product(fraction, style), *_factors(sums, style)])
     bottom = scalar(below[0], style) if len(below) == 1 else style.times.join(_factors(below, style))
     if not style.latex and (len(below) > 1 or below[0].is_Add):
         bottom = f"({bottom})"

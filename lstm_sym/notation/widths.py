@@ -48,7 +48,7 @@ _COMMANDS = {
     }.items()
     for name in names
 }
-_WITH_LIMITS = {"prod", "sum", "max", "min", "sup", "lim"}
+_WITH_LIMITS = {"prod", "sum", "max", "min", "sup", "lim", "underbrace", "overbrace"}
 _TEXT = {"mathit", "mathrm", "operatorname", "text", "mathsf", "textrm", "textit", "mathtt", "textup"}
 _TOKEN = re.compile(r"\\(?:begin|end)\{[a-z*]+\}|\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 _SMALL = 0.72
@@ -115,6 +115,8 @@ class _Measure:
             return self._text()
         if name in ("mathbf", "boldsymbol", "bm"):
             return 1.13 * self._argument()
+        if name in ("underbrace", "overbrace"):
+            return self._argument()
         if name == "sqrt":
             return self._argument() + 8.4
         if name in ("label", "tag"):

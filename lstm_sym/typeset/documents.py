@@ -9,13 +9,8 @@ import sympy as sp
 
 from lstm_sym.cell import Cell
 from lstm_sym.notation import LATEX, STANDARD, Notation, Style, a_notation, at_time, lag_of, name_of, scalar
-
-PREAMBLE = r"""\documentclass{article}
-\usepackage[a4paper, margin=2.5cm]{geometry}
-\usepackage{amsmath}
-\allowdisplaybreaks
-\begin{document}
-"""
+from lstm_sym.typeset.display import displayed
+from lstm_sym.typeset.pages import document
 
 
 @runtime_checkable
@@ -65,8 +60,7 @@ def latex(
         )
     if not standalone:
         return text
-    displayed = r"\begin{align" in text
-    return document(text if displayed else "\\begin{equation*}\n" + text + "\n\\end{equation*}")
+    return document(displayed(value, text, notation))
 
 
 def _style(notation: Notation) -> Style:
@@ -77,15 +71,3 @@ def _style(notation: Notation) -> Style:
         return (name_of(base).bold() if notation.bold else name_of(base)).write(at_time("t", lag))
 
     return replace(LATEX, symbol=symbol, times=r" \odot " if notation.product == "odot" else r" \circ ")
-
-
-def document(body: str) -> str:
-    """A complete LaTeX document around ``body``."""
-    return PREAMBLE + body + "\n\\end{document}\n"
-
-
-def escaped(name: str) -> str:
-    """A name as LaTeX text: nothing in it is a command."""
-    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
-    special |= {character: "\\" + character for character in "_%#&${}"}
-    return "".join(special.get(character, character) for character in name)
