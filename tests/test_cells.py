@@ -96,7 +96,9 @@ def test_gradient_through_time_against_complex_step(shipped):
             before = np.concatenate([start[None] + 0j, states[:-1]])
             values = kernel.evaluate(moved, x, before)
             exact = sum((values[key] * w).sum() for key, w in weight.items()).imag / STEP
-            assert abs(found.parameters[name][place] - exact) <= 1e-12 * max(1.0, np.abs(found.parameters[name]).max())
+            assert abs(found.parameters[name][place] - exact) <= 1e-12 * max(
+                1.0, np.abs(found.parameters[name]).max()
+            )
 
 
 def test_texts_are_short_and_whole(shipped):
@@ -206,10 +208,15 @@ def test_antisymmetric_steps_are_near_the_identity():
 def test_mingru_and_minlstm_exponents():
     rng = np.random.default_rng(2)
     x = rng.standard_normal((300, 3))
-    for cell, rate in ((ls.MinGRU, lambda v: np.log1p(-v["z"])), (ls.MinLSTM, lambda v: np.log(v["f"] / (v["f"] + v["i"])))):
+    for cell, rate in (
+        (ls.MinGRU, lambda v: np.log1p(-v["z"])),
+        (ls.MinLSTM, lambda v: np.log(v["f"] / (v["f"] + v["i"]))),
+    ):
         kernel = ls.Kernel(cell)
         orbit = ls.run(kernel, kernel.parameters(5, 3, rng=1), x)
-        exact = np.sort(rate({name: orbit[name] for name in ("z", "f", "i") if name in cell.node}).mean(axis=0))[::-1]
+        exact = np.sort(rate({name: orbit[name] for name in ("z", "f", "i") if name in cell.node}).mean(axis=0))[
+            ::-1
+        ]
         assert np.abs(np.asarray(ls.lyapunov_spectrum(orbit)) - exact).max() <= 1e-13
 
 

@@ -21,6 +21,7 @@ from sympy.polys.matrices import DomainMatrix
 from lstm_sym.calculus.backpropagation import Adjoint, adjoint
 from lstm_sym.calculus.derive import PATHS, jacobian
 from lstm_sym.calculus.determinants import log_determinant
+from lstm_sym.calculus.freedom import is_gauge
 from lstm_sym.calculus.gradient_proofs import WrittenOutAdjoint, parameter_sides
 from lstm_sym.calculus.hessians import Hessian
 from lstm_sym.calculus.parameter_gradients import ColumnJacobian, ParameterJacobian
@@ -30,6 +31,7 @@ from lstm_sym.calculus.text import unicode_name
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.calculus.writtenout import WrittenOut
 from lstm_sym.cell import Cell, Elementwise, a_cell
+from lstm_sym.cell.gauges import Gauge
 from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Activation
 from lstm_sym.notation import lagged
@@ -55,6 +57,7 @@ class Proof:
     entries: int = 0
     rules: tuple[str, ...] = ()
     determinant: str = ""
+    gauge: str = ""
     seconds: float = 0.0
 
     def __str__(self) -> str:
@@ -70,6 +73,7 @@ class Proof:
             f"  entries      {self.entries:,} equal, 0 different",
             f"  slopes       {', '.join(self.rules) or 'none'}",
             f"  determinant  {self.determinant}",
+            *[f"  gauge        {self.gauge}"] * bool(self.gauge),
             f"  time         {self.seconds:.1f} s",
         ]
         return "\n".join(lines)
@@ -121,6 +125,7 @@ def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Ite
     if proof.hessians:
         proof.rules += tuple(_prove_curvature(activation) for activation in _activations(cell))
     proof.determinant = _prove_determinant(cell)
+    proof.gauge = _prove_gauge(cell)
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -232,6 +237,20 @@ def _prove_curvature(activation: type[Activation]) -> str:
     if sp.cancel(ours - theirs) != 0:
         raise VerificationError(f"the second slope of {activation.__name__} is not its second derivative.")
     return f"{activation.__name__}″"
+
+
+def _prove_gauge(cell: Cell) -> str:
+    """That the declared directions are carried along by every step, and have no effect on the other states."""
+    for gauge in cell.gauges:
+        if not is_gauge(cell, gauge):
+            raise VerificationError(
+                f"{cell.name}: {_direction(gauge)} is no gauge direction: a step does not keep it."
+            )
+    return ", ".join(map(_direction, cell.gauges))
+
+
+def _direction(gauge: Gauge) -> str:
+    return f"δ({', '.join(gauge)}) = ({', '.join(map(str, gauge.values()))})".replace("-", "−")
 
 
 #: Random rational points at which a determinant is compared, exactly: a wrong one passes with probability 1e-24.

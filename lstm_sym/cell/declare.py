@@ -10,11 +10,13 @@ import sympy as sp
 
 from lstm_sym.cell import names, variants
 from lstm_sym.cell.equations import Line, LineReader, split_lines
+from lstm_sym.cell.gauges import read_gauge
 from lstm_sym.cell.graph import TRANSPOSE, Affine, CellError, Elementwise, Node, Weight, base, unit
 from lstm_sym.cell.sizes import infer_sizes, weight_shapes
 from lstm_sym.cell.text import equations_latex, equations_unicode
 from lstm_sym.checks import unknown_name
 from lstm_sym.notation import STANDARD, Notation, lagged
+from lstm_sym.notation.wrapping import terminal_width
 
 
 class Cell:
@@ -45,6 +47,8 @@ class Cell:
         sizes: names for sizes, each with a vector that has it: {"projection": "h"}.
         choices: names of functions in the text that stand for a choice, each with its options, the first being
             the default; ``cell(activation="relu")`` makes the variant.
+        gauge: how the states may move, unit by unit, without any effect but that: {"c": "-c", "n": "-n", "m": "1"};
+            of a stack, one for each layer that has such a freedom.
         reference: the paper that the equations are from.
         aliases: other names by which ``lstm_sym.cells.named`` finds it.
 
@@ -65,6 +69,7 @@ class Cell:
         constants: Mapping[str, float] | None = None,
         sizes: Mapping[str, str] | None = None,
         choices: Mapping[str, tuple[str, ...]] | None = None,
+        gauge: Mapping[str, str] | Sequence[Mapping[str, str]] = (),
         reference: str = "",
         aliases: Sequence[str] = (),
     ) -> None:
@@ -81,6 +86,8 @@ class Cell:
         self._given_sizes = dict(sizes or {})
         self._options = names.checked_choices(name, choices or {}, equations)
         self.choices: dict[str, str] = {choice: options[0] for choice, options in self._options.items()}
+        self._gauge = (gauge,) if isinstance(gauge, Mapping) else tuple(gauge)
+        self.gauges = tuple(read_gauge(name, given, self.states) for given in self._gauge)
         self._text = equations
         self._read(split_lines(name, equations))
         self._sealed = True
@@ -150,6 +157,7 @@ class Cell:
             name or f"{self.name} ({changes})",
             variants.as_text(lines),
             states=states,
+            gauge=(),
             vectors=variants.still_read(self._vectors, lines),
             constants=constants,
             choices={key: self._options[key] for key in variants.still_read(self._options, lines)},
@@ -170,6 +178,7 @@ class Cell:
             "constants": self.constants,
             "sizes": self._given_sizes,
             "choices": self._options,
+            "gauge": self._gauge,
             "reference": self.reference,
         }
 
@@ -297,8 +306,11 @@ class Cell:
 
     # --- printing -----------------------------------------------------------------------------------------------
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return f"{self.name}\n{equations_unicode(self)}"
+
+    def __repr__(self) -> str:
+        return f"{self.name}\n{equations_unicode(self, terminal_width())}"
 
     def latex(self, label: str | None = None, notation: Notation = STANDARD) -> str:
         """The forward equations as one ``align`` with a label for each: eq:<label>:<name>, or without if ''."""

@@ -31,8 +31,8 @@ def stack(*cells: Cell, residual: bool = False, name: str = "") -> Cell:
     ───────┼───────────────────────────────────────────────┼────────────────────────
      h⁽²⁾′ │ diag(1−h⁽²⁾′²)·W⁽²⁾_xh·diag(1−h⁽¹⁾′²)·W⁽¹⁾_hh │ diag(1−h⁽²⁾′²)·W⁽²⁾_hh
 
-    The result is a ``Cell``: Jacobians, proof, kernels, spectra and LaTeX follow. In code the names end in the layer,
-    ``h_l2``, ``W_xf_l2``; the states are stacked layer by layer; only the last layer keeps its output layer.
+    The result is a ``Cell``: Jacobians, proof, kernels, spectra and LaTeX follow. In code the names end in the
+    layer, ``h_l2``, ``W_xf_l2``; the states are stacked layer by layer; only the last layer keeps its output layer.
 
     Args:
         cells: the layers, the first one next to the input. Sizes may differ: ``parameters(..., hidden_l2=…)``.
@@ -72,6 +72,7 @@ def _joined(layers: list[_Layer]) -> dict[str, Any]:
         "constants": {layer.named(k): v for layer in layers for k, v in layer.cell.constants.items()},
         "choices": {layer.named(k): v for layer in layers for k, v in layer.cell.declared["choices"].items()},
         "sizes": {size: vector for layer in layers for size, vector in layer.sizes.items()},
+        "gauge": [gauge for layer in layers for gauge in layer.gauges],
     }
 
 
@@ -116,6 +117,12 @@ class _Layer:
         given = self.cell.declared["sizes"] or {"hidden": self.cell.states[0]}
         return {size if self.number == 1 else f"{size}_l{self.number}": self.named(v) for size, v in given.items()}
 
+    @property
+    def gauges(self) -> list[dict[str, str]]:
+        """The gauge freedoms of the cell under the names of this layer."""
+        given = self.cell.declared["gauge"]
+        return [{self.named(s): self._text(text, {}) for s, text in gauge.items()} for gauge in given]
+
     def lines(self, top: bool) -> list[Line]:
         """The equations; the output layer only where this layer is the last."""
         kept = variants.pruned(self.cell.lines, (*self.cell.states, *(self.cell.outputs if top else ())))
@@ -127,15 +134,18 @@ class _Layer:
         return lines + [self._renamed(line, output=True) for line in outputs]
 
     def _renamed(self, line: Line, output: bool = False) -> Line:
-        names = {node.id: self.named(node.id) for node in ast.walk(ast.parse(line.text)) if isinstance(node, ast.Name)}
-        names = {name: new for name, new in names.items() if not self._is_shared(name)}
-        if self.below:
-            names[self.cell.inputs[0]] = self.below.passed
+        changed = {self.cell.inputs[0]: self.below.passed} if self.below else {}
         if output:
-            names = {name: new for name, new in names.items() if name not in self.cell.parameters}
-            names[self.cell.states[0]] = self.passed
-        text = ast.unparse(_Renaming(names).visit(ast.parse(line.text, mode="eval")))
-        return replace(line, target=line.target if output else self.named(line.target), text=text)
+            changed |= {name: name for name in self.cell.parameters} | {self.cell.states[0]: self.passed}
+        target = line.target if output else self.named(line.target)
+        return replace(line, target=target, text=self._text(line.text, changed))
+
+    def _text(self, text: str, changed: Mapping[str, str]) -> str:
+        """``text`` under the names of this layer; ``changed`` says other names."""
+        tree = ast.parse(text, mode="eval")
+        found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        names = {name: self.named(name) for name in found if not self._is_shared(name)}
+        return ast.unparse(_Renaming({**names, **changed}).visit(tree))
 
     def _is_shared(self, name: str) -> bool:
         """Functions and inputs of the first layer keep their names."""

@@ -19,6 +19,7 @@ SLSTM = Cell(
     """,
     states="h c n m",
     outputs="y",
+    gauge={"c": "-c", "n": "-n", "m": "1"},
     reference="M. Beck, K. Pöppel, M. Spanring, A. Auer, O. Prudnikova, M. Kopp, G. Klambauer, J. Brandstetter,"
     " S. Hochreiter, xLSTM: extended long short-term memory, NeurIPS 2024, arXiv 2405.04517, eqs. 8-17",
     aliases=("xLSTM", "scalar LSTM"),

@@ -12,6 +12,7 @@ from lstm_sym import checks
 from lstm_sym.flow import wide
 from lstm_sym.flow.chains import Chain, chain
 from lstm_sym.flow.determinants import Determinants
+from lstm_sym.flow.gauge import gauge_directions, without_gauge
 from lstm_sym.flow.interruption import Interruption
 from lstm_sym.flow.march import March
 from lstm_sym.flow.planning import SMALL, Budget, granted
@@ -45,10 +46,11 @@ def lyapunov_spectrum(
 
     trajectory: as ``run`` returns it; or the Jacobians themselves, an array (T, ..., S, S) or an iterable of
     matrices or of such arrays.
-    k: how many, all S of them by default.
+    k: how many, all S of them by default; less those of gauge directions, which are no physics (an sLSTM's c, n and
+    m may be scaled together without effect: 0 or −∞ for every unit, left out and counted in ``gauge``).
     transient: the first steps, which let state and frame settle and are not counted.
     frame: the tangent vectors to start from, (S, k), orthonormalised first; by default a fixed random frame,
-    Haar distributed.
+    Haar distributed, or the axes where no unit acts on another (minGRU): its exponents are then exact means.
     accuracy: the rounding error allowed, in nats per step for every exponent.  It decides when the frame is
     factored anew, from the growth that is seen, at every step if need be; what was reached, by estimate, is in the
     certificate.  By default 1e-8 (1e-3 in single precision), but at every step for S ≤ 64, where that costs little.
@@ -85,7 +87,13 @@ def lyapunov_spectrum(
     size = trajectory.size
     dtype = _precision(dtype)
     tolerance = granted(accuracy, ACCURACY[dtype], size if dtype == np.float64 else SMALL + 1)
-    Q = _frame(frame, size, _count(k, frame, size))
+    gauges = gauge_directions(trajectory.system, trajectory.parameters, trajectory.initial)
+    free = sum(gauge.count for gauge in gauges)
+    count = _count(k, frame, size, free)
+    if gauges:
+        trajectory = without_gauge(trajectory)
+    axes = frame is None and bool(getattr(trajectory.system, "units_apart", False))
+    Q = np.eye(size) if axes else _frame(frame, size, count)
     transient = checks.integer("transient", transient)
     most = None if trajectory.once else len(trajectory) - 1
     if transient < 0 or (most is not None and transient > most):
@@ -96,19 +104,21 @@ def lyapunov_spectrum(
     budget = _budget(SENSITIVE * SETTLING * tolerance, transient) if transient else _budget(tolerance, steps)
     march = March(question, Q, budget, coupled=False, dtype=dtype)
     with wide.quiet(size):
-        return _Growth(question, march, transient, Q.shape[-1], tolerance).spectrum(progress)
+        spectrum = _Growth(question, march, transient, count, tolerance).spectrum(progress)
+    spectrum.gauge = free
+    return spectrum
 
 
 class _Growth:
     """The growth of a marching frame since the transient, and at the ends of blocks of steps."""
 
     def __init__(self, chain: Chain, march: March, transient: int, count: int, accuracy: float) -> None:
-        self._chain, self._march, self._transient, self._count = chain, march, transient, count
-        self._accuracy = accuracy
-        self._determinants = Determinants(chain, whole=count == chain.size)
+        self._chain, self._march, self._transient, self._kept = chain, march, transient, count
+        self._accuracy, self._count = accuracy, march.width
+        self._determinants = Determinants(chain, whole=self._count == chain.size)
         self._determinants.counting = transient == 0
         self._started, self._done = time.perf_counter(), 0
-        self._marks = [(0, np.zeros((*chain.batch, count)))]
+        self._marks = [(0, np.zeros((*chain.batch, self._count)))]
         run = chain.trajectory
         steps = 0 if run.once else len(run) - transient
         self._stride = max(BLOCK_STEPS, steps // BLOCKS)
@@ -183,7 +193,7 @@ class _Growth:
     def _result(self) -> Spectrum:
         steps, march = self._counted, self._march
         logs = self._logs()
-        order = np.argsort(-logs, axis=-1, kind="stable")
+        order = np.argsort(-logs, axis=-1, kind="stable")[..., : self._kept]
         self._determinants.compare(logs)
         certificate = march.certificate(self._determinants, self._accuracy, self._started, per=steps)
         exponents = np.take_along_axis(logs, order, axis=-1) / steps
@@ -231,14 +241,14 @@ def _precision(dtype: Any) -> np.dtype[Any]:
     return found
 
 
-def _count(k: Any, frame: Any, size: int) -> int:
-    """How many exponents, or ValueError."""
-    if k is None:
-        given = None if frame is None else checks.numeric("frame", frame)
-        return size if given is None or given.ndim != 2 else int(given.shape[1])
-    count = checks.integer("k", k)
-    if not 1 <= count <= size:
-        raise ValueError(f"k = {count}: expected an integer from 1 to the state size S = {size}.")
+def _count(k: Any, frame: Any, size: int, free: int) -> int:
+    """How many exponents, or ValueError; ``free`` of S directions are gauge."""
+    if k is None and frame is not None and (given := checks.numeric("frame", frame)).ndim == 2:
+        k = int(given.shape[1])
+    count = size - free if k is None else checks.integer("k", k)
+    if not 1 <= count <= size - free:
+        less = f" less its {free} gauge directions" if free else ""
+        raise ValueError(f"k = {count}: expected an integer from 1 to the state size S = {size}{less}.")
     return count
 
 

@@ -67,12 +67,14 @@ class Spectrum(np.ndarray[Any, np.dtype[np.float64]]):
     """Logs, descending along the last axis; the attributes are None on anything derived from it.
 
     ``certificate``, ``unit``.  Of Lyapunov spectra also ``blocks`` (B, ..., k), the exponents of B consecutive
-    stretches of the run, and ``standard_error`` (..., k), that of their mean, by which to tell convergence.
+    stretches of the run, ``standard_error`` (..., k), that of their mean, by which to tell convergence, and
+    ``gauge``, the number of gauge directions whose exponents, 0 or −∞, are left out.
     """
 
     certificate: Certificate | None
     unit: str | None
     blocks: NDArray[np.float64] | None
+    gauge: int | None
 
     def __new__(
         cls,
@@ -83,12 +85,12 @@ class Spectrum(np.ndarray[Any, np.dtype[np.float64]]):
     ) -> Spectrum:
         """``logs`` as a float64 array with its unit, certificate and blocks."""
         spectrum = np.array(logs, dtype=np.float64).view(cls)
-        spectrum.unit, spectrum.certificate, spectrum.blocks = unit, certificate, blocks
+        spectrum.unit, spectrum.certificate, spectrum.blocks, spectrum.gauge = unit, certificate, blocks, 0
         return spectrum
 
     def __array_finalize__(self, source: Any) -> None:
         """A slice or a result of arithmetic starts without certificate, unit and blocks."""
-        self.unit, self.certificate, self.blocks = None, None, None
+        self.unit, self.certificate, self.blocks, self.gauge = None, None, None, None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled with its unit, certificate and blocks."""
@@ -113,6 +115,10 @@ class Spectrum(np.ndarray[Any, np.dtype[np.float64]]):
         """The numbers, their unit, the sampling error of the first, and the certificate."""
         numbers = np.array2string(self.view(np.ndarray), precision=6, threshold=40, edgeitems=4)
         lines = [numbers if self.unit is None else f"{numbers} {self.unit}"]
+        if self.gauge:
+            lines.append(
+                f"{self.gauge} gauge directions of the state left out: moving along them changes nothing else"
+            )
         error = self.standard_error
         if error is not None and error.size:
             assert self.blocks is not None

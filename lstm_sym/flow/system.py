@@ -33,6 +33,9 @@ class System(Protocol):
     - ``log_determinant(parameters, x, state) -> (...)``: log|det J|, −inf if singular (or None: unknown);
     - ``log_factors(parameters, x, state) -> (log|det J|, least)``, each (...): the same, and the log of the least
       of its factors, by which to tell ill-conditioned steps beforehand (or None);
+    - ``gauges(parameters, state)``: directions along which the state may be moved without any effect but that, one
+      for each unit: objects with ``places`` in the state, ``vectors`` (..., n) and ``count``;
+    - ``units_apart``: whether every state Jacobian is diagonal;
     - ``evaluate(parameters, x, state) -> {name: (..., n)}``: every named quantity of the step.
     """
 

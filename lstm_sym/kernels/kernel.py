@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lstm_sym.calculus.derive import jacobian
 from lstm_sym.calculus.determinants import log_determinant
 from lstm_sym.calculus.horizon import HorizonProduct, horizon_product
 from lstm_sym.cell import Cell, a_cell
@@ -25,12 +26,13 @@ from lstm_sym.kernels.backward import (
     push_forward,
 )
 from lstm_sym.kernels.blocks import Blocks, eliminated_blocks, jacobian_blocks, within_blocks
+from lstm_sym.kernels.gauges import Gauge, Gauges
 from lstm_sym.kernels.logs import LogFactors
 from lstm_sym.kernels.parameters import Parameters, draw
 from lstm_sym.kernels.schedule import entering, stages
 from lstm_sym.kernels.second import SecondOrder
 from lstm_sym.kernels.tangents import Folded, Sequential, TangentPlan
-from lstm_sym.notation import lag_of
+from lstm_sym.notation import lag_of, layer_of
 
 #: A product of two small slopes may be below the smallest double: 0 is right, and no reason to complain.
 QUIET = np.errstate(under="ignore")
@@ -64,6 +66,7 @@ class Kernel:
         self._backward: BackPropagation | None = None
         self._tangents: TangentPlan | None = None
         self._curved: SecondOrder | None = None
+        self._gauges = Gauges(cell)
         closed = log_determinant(cell)
         self._logs = LogFactors(closed) if closed else None
 
@@ -97,8 +100,9 @@ class Kernel:
         Raises:
             ValueError: a size below 1 or absurdly large, an unknown name, a shape that does not fit, a NaN.
         """
-        if "b_f" in self.cell.parameters:
-            values.setdefault("b_f", 1.0)
+        for name in self.cell.parameters:
+            if name in ("b_f", f"b_f_l{layer_of(name)}"):
+                values.setdefault(name, 1.0)
         named = dict.fromkeys(self.cell.sizes.values())
         sizes: dict[str, int | None] = dict.fromkeys(named, checked_size("hidden", hidden))
         sizes |= {self.cell.sizes[name]: checked_size("inputs", inputs) for name in self.cell.inputs}
@@ -451,6 +455,21 @@ class Kernel:
             dense = self.jacobian(bound, given, before) if factors is None else factors[0]
             found[part] = np.linalg.slogdet(dense.astype(np.result_type(dense, np.float64)))[1]
         return found
+
+    def gauges(self, parameters: Mapping[str, Any], state: Any) -> list[Gauge]:
+        """The directions at ``state`` along which it may be moved without any effect but that, one for each unit.
+
+        Most cells have none. An sLSTM's c and n may be scaled together, with its m moved to match.
+        """
+        bound = self.bind(parameters)
+        state = self._vector("state", state, self._size(bound, self.cell.states), self._layout())
+        return self._gauges.at(split(self.cell, self.cell.states, state, bound), self.blocks(bound))
+
+    @property
+    def units_apart(self) -> bool:
+        """Whether no unit acts on another: the state Jacobian is diagonal."""
+        (block, *others) = jacobian(self.cell, "state", "state")
+        return not others and all(term.is_direct for term in block.terms)
 
     # --- text ---------------------------------------------------------------------------------------------------
 
