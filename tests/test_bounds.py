@@ -15,6 +15,7 @@ from lstm_sym.calculus.ranges import ranges
 
 ALL = [getattr(cells, name) for name in (*cells.__all__, "NOAF", "CIFG", "FGR")]
 ALL += [ls.RNN(activation=a) for a in ("relu", "sigmoid", "identity")]
+ALL += [ls.stack(ls.LSTM, ls.GRU)]
 ONE = Range(sp.Integer(-1), sp.Integer(1))
 UNIT = Range(sp.Integer(0), sp.Integer(1))
 f, i, g, c = sp.symbols("f i g c", real=True)
@@ -199,8 +200,10 @@ def test_gradients_vanish_where_the_condition_holds():
         (lambda: ls.bound(ls.LSTM, "c", "h", phi=(0, 1)), ValueError, "unknown vector of LSTM 'phi'"),
         (lambda: ls.bound(ls.LSTM, "c", "h", f=0.5), ValueError, r"f = 0.5: expected a range, \(low, high\)"),
         (lambda: ls.bound(ls.LSTM, "c", "h", f=(1, 0)), ValueError, "low ≤ high"),
+        (lambda: ls.bound(ls.LSTM, "c", "h", f=(2, 3)), ValueError, r"f = \(2, 3\): f stays between 0 and 1"),
         (lambda: ls.bound(ls.LSTM, "c", "h", path="loop"), ValueError, "unknown path 'loop'"),
         (lambda: ls.bound("LSTM", "c", "h"), TypeError, "expected a Cell"),
+        (lambda: ls.bound(ls.LSTM, "c", "W_hf"), ValueError, "'W_hf' is no vector"),
         (lambda: ls.bound(ls.LSTM, "c", "h").vanishing, ValueError, "whole state Jacobians"),
         (lambda: ls.bound(ls.LSTM, "h", "h").vanishing, ValueError, "whole state Jacobians"),
         (lambda: ls.bound(ls.LSTM, "c", "h").evaluate(W_hf=1, W_hi=1, W_hg=1), ValueError, "no value for c_prev"),

@@ -18,7 +18,7 @@ from lstm_sym.calculus.ranges import ranges as ranges_of
 from lstm_sym.calculus.suprema import NormTerms, Suprema, gathered
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, a_cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation, lagged
@@ -239,10 +239,12 @@ def bound(
 
     Raises:
         UnknownNameError: a name that is not in the cell, or a path that is not one of the three.
-        ValueError: a range that is not two numbers in order.
+        ValueError: a range that is not two numbers in order, or a derivative by a weight matrix or a constant.
     """
     value = jacobian(cell, of, wrt, path=path)
-    given = given_ranges(value.cell, ranges)
+    given = given_ranges(a_cell(cell), ranges)
+    if not isinstance(value, (Jacobian, JacobianTable)):
+        raise ValueError(f"wrt = {str(wrt)!r} is no vector: bounds are of Jacobians by vectors.")
     if isinstance(value, Jacobian):
         return _of_block(value, given)
     return BoundTable(value, {place: _of_block(block, given) for place, block in value.blocks.items()}, given)

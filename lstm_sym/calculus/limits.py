@@ -18,7 +18,7 @@ from lstm_sym.calculus.stationary import ZeroState, zero_state
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import merged
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.cell import Cell, Elementwise, a_cell
+from lstm_sym.cell import Cell, Elementwise
 from lstm_sym.cell.graph import unit
 from lstm_sym.checks import finite, unknown_name
 from lstm_sym.functions import Activation
@@ -63,7 +63,9 @@ def limit(
         UnknownNameError: a name that is not in the cell, or no gate in ``saturated``.
         ValueError: a value that the quantity never comes near (f = 2), or values that contradict an equation.
     """
-    table = jacobian(a_cell(value), "state", "state") if not isinstance(value, (Jacobian, JacobianTable)) else value
+    if not isinstance(value, (Jacobian, JacobianTable, Cell)):
+        raise TypeError(f"a limit of a {type(value).__name__}: expected a Cell, or a Jacobian by a vector.")
+    table = jacobian(value, "state", "state") if isinstance(value, Cell) else value
     cell = table.cell
     gates = _saturated(cell, saturated)
     limits = _consequences(cell, {name: _checked(cell, name, number) for name, number in values.items()})

@@ -52,14 +52,15 @@ def ranges(cell: Cell, given: Given = ()) -> Ranges:
     invariant. Where it keeps growing it is tried up to ±1, and then without end. Constants have their values.
     """
     known = dict(given)
-    states = dict.fromkeys(cell.states, Range(sp.S.Zero, sp.S.Zero))
-    for round_ in range(4 * len(cell.states) + 8):
+    states = {state: known.get(state, Range(sp.S.Zero, sp.S.Zero)) for state in cell.states}
+    rounds = 0
+    while True:  # after the first rounds every end moves at most three times
         after = _step(cell, states, known)
         grown = {state: union(before, after[state]) for state, before in states.items()}
         if grown == states:
-            break
-        states = grown if round_ < 3 else {s: _widened(states[s], grown[s]) for s in states}
-    return {**after, **{lagged(state): _within(known, state, found) for state, found in states.items()}}
+            return {**after, **{lagged(state): _within(known, state, found) for state, found in states.items()}}
+        states = grown if rounds < 3 else {s: _widened(states[s], grown[s]) for s in states}
+        rounds += 1
 
 
 def _widened(before: Range, now: Range) -> Range:
@@ -70,7 +71,13 @@ def _widened(before: Range, now: Range) -> Range:
 
 
 def _within(known: Ranges, name: str, found: Range) -> Range:
-    return intersection(found, known[name]) if name in known else found
+    if name not in known:
+        return found
+    shared = intersection(found, known[name])
+    if less(shared.high, shared.low):
+        given = ", ".join(map(str, known[name]))
+        raise ValueError(f"{name} = ({given}): {name} stays between {found.low} and {found.high}.")
+    return shared
 
 
 def _step(cell: Cell, states: Ranges, known: Ranges) -> Ranges:
