@@ -21,6 +21,29 @@ from lstm_sym.notation import lagged
 Sides = tuple[str, sp.Matrix, sp.Matrix]
 
 
+class _Differentiation:
+    """SymPy's derivative by one symbol, node by node, what occurs twice differentiated once."""
+
+    def __init__(self, symbol: sp.Symbol) -> None:
+        self._found: dict[sp.Expr, sp.Expr] = {symbol: sp.S.One}
+
+    def __call__(self, expression: sp.Expr) -> sp.Expr:
+        if expression not in self._found:
+            inner = [(place, self(part)) for place, part in enumerate(expression.args)]
+            terms = [_by_argument(expression, place) * slope for place, slope in inner if slope != 0]
+            self._found[expression] = sp.Add(*terms)
+        return self._found[expression]
+
+
+def _by_argument(expression: sp.Expr, place: int) -> sp.Expr:
+    """The derivative of a sum, product, power or function by one of its arguments, the others held, by SymPy."""
+    held = [sp.Dummy(real=True) for _ in expression.args]
+    if expression.is_Pow:
+        held[1] = expression.exp
+    outer = expression.func(*held).diff(held[place])
+    return outer.xreplace(dict(zip(held, expression.args, strict=True)))
+
+
 class WrittenOutAdjoint:
     """One step of the recursion at the size of ``written``."""
 
@@ -49,7 +72,7 @@ class WrittenOutAdjoint:
             )
 
     def _derivative(self, loss: sp.Expr, entries: Units) -> sp.Matrix:
-        return sp.Matrix([self._written.free(sp.diff(loss, entry)) for entry in entries])
+        return sp.Matrix([self._written.free(_Differentiation(entry)(loss)) for entry in entries])
 
     def _delta(self, delta: Delta, seed: Units | None) -> sp.Matrix:
         """The terms of this step; of the step after there are none."""

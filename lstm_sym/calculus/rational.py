@@ -37,19 +37,24 @@ def is_zero(expression: sp.Expr) -> bool:
     expression = expression.xreplace(roots)
     symbols = sorted(expression.free_symbols, key=str)
     ring = sp.ring(symbols, sp.QQ)[0] if symbols else sp.ring("x", sp.QQ)[0]
-    generators = dict(zip(symbols, ring.gens, strict=False))
-    return bool(_quotient(expression, ring, generators).numerator == 0)
+    known = {symbol: Quotient(g, Counter()) for symbol, g in zip(symbols, ring.gens, strict=False)}
+    return bool(_quotient(expression, ring, known).numerator == 0)
 
 
-def _quotient(expression: sp.Expr, ring: Any, generators: dict[sp.Symbol, Any]) -> Quotient:
-    if expression.is_Symbol:
-        return Quotient(generators[expression], Counter())
+def _quotient(expression: sp.Expr, ring: Any, known: dict[sp.Expr, Quotient]) -> Quotient:
+    """``expression`` as a quotient; what occurs in it more than once is made once, and kept in ``known``."""
+    if expression not in known:
+        known[expression] = _made(expression, ring, known)
+    return known[expression]
+
+
+def _made(expression: sp.Expr, ring: Any, known: dict[sp.Expr, Quotient]) -> Quotient:
     if expression.is_Rational:
         return Quotient(ring.domain_new(sp.QQ(expression.p, expression.q)) * ring.one, Counter())
     if expression.is_Pow and expression.exp.is_Integer:
-        return _quotient(expression.base, ring, generators).power(int(expression.exp))
+        return _quotient(expression.base, ring, known).power(int(expression.exp))
     if expression.is_Mul or expression.is_Add:
-        parts = [_quotient(part, ring, generators) for part in expression.args]
+        parts = [_quotient(part, ring, known) for part in expression.args]
         if expression.is_Add:
             return _sum(parts, ring)
         product = parts[0]
