@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import sympy as sp
 
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.terms import Term
+from lstm_sym.calculus.terms import IDENTITY, Term
 from lstm_sym.calculus.text import unicode_added, unicode_scalar_style, unicode_sum, unicode_term
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.calculus.writer import Writer
@@ -81,6 +81,10 @@ def _several(jacobian: Jacobian) -> bool:
     return len(jacobian.terms) > 1
 
 
+def _is_identity(jacobian: Jacobian) -> bool:
+    return jacobian.terms == (IDENTITY,)
+
+
 class UnicodeScript(Script):
     """hᵀ ⊗ diag(c⊙f⊙(1−f))."""
 
@@ -99,7 +103,7 @@ class UnicodeScript(Script):
 
     def gradient(self, jacobian: Jacobian, vector: str, transposed: bool) -> str:  # noqa: D102
         sign, matrix = _signed(self._factor(jacobian.T))
-        pulled, vector = f"({matrix}·δ)", self._vector(vector)
+        pulled, vector = "δ" if _is_identity(jacobian) else f"({matrix}·δ)", self._vector(vector)
         return sign + (f"{vector}·{pulled}ᵀ" if transposed else f"{pulled}·{vector}ᵀ")
 
     def column(self, term: Term) -> str:  # noqa: D102
@@ -149,7 +153,7 @@ class LatexScript(Script):
     def gradient(self, jacobian: Jacobian, vector: str, transposed: bool) -> str:  # noqa: D102
         writer, v = self._writer, self._writer.vector(vector)
         sign, matrix = _signed(self._factor(jacobian.T))
-        pulled = in_brackets(writer.times(matrix, r"\delta"))
+        pulled = r"\delta" if _is_identity(jacobian) else in_brackets(writer.times(matrix, r"\delta"))
         factors = (v, writer.transposed(pulled)) if transposed else (pulled, writer.transposed(v))
         return sign + writer.times(*factors)
 
