@@ -226,6 +226,7 @@ FUNCTIONS: Mapping[str, Callable[[sp.Expr], sp.Expr]] = {
     "sqrt": sp.sqrt,
     "sin": sp.sin,
     "cos": sp.cos,
+    "step": positive,
     "max": maximum,
 }
 

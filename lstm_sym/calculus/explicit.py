@@ -28,13 +28,16 @@ def shifted(cell: Cell, expression: sp.Expr, steps: int = 1) -> sp.Expr:
 
 
 def through_gates(cell: Cell, expression: sp.Expr) -> sp.Expr:
-    """``expression`` with slopes and activations written through the gates that they define, at any time."""
+    """``expression`` with slopes and activations written through the gates that they define, at any time.
+
+    What all addends share is taken out: z⊙(1−z)⊙(h−n), as one would write it.
+    """
     lags = {lag_of(symbol.name)[1] for symbol in expression.free_symbols}
     names = {}
     for lag in sorted({0, *lags, *(lag - 1 for lag in lags if lag)}, reverse=True):
         for activation, gate in cell.activations.items():
             names[shifted(cell, activation, lag)] = shifted(cell, gate, lag)
-    return slopes_from_values(expression, names)
+    return sp.factor_terms(slopes_from_values(expression, names))
 
 
 def vector(cell: Cell, name: str) -> sp.Symbol:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from lstm_sym.notation import (
     with_parameters,
 )
 from lstm_sym.notation.aligned import align
+from lstm_sym.notation.wrapping import wrapped
 
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
@@ -68,6 +70,8 @@ class _Writer:
                 inner = [self._visit(argument) for argument in arguments]
                 if function == "identity":
                     return inner[0]
+                if function == "step":
+                    return self._style.indicator(inner[0][0]), _ATOM
                 return self._style.call(function, ", ".join(text for text, _ in inner)), _ATOM
             case ast.BinOp(op=ast.Add()):
                 return self._sum(_addends(tree)), _SUM
@@ -177,15 +181,29 @@ def definition_latex(cell: Cell, node: Node, notation: Notation) -> str:
     return f"{called.vector(node.name)} &= {_LatexWriter(called).node(node)}"
 
 
-def equations_unicode(cell: Cell) -> str:
-    """One equation a line with its time indices, roles aligned behind them."""
+def equations_unicode(cell: Cell, columns: int = 0) -> str:
+    """One equation a line with its time indices, roles aligned behind them; broken to fit ``columns``, if given."""
     style = with_parameters(TIMED, cell.parameters, numbers=cell.constants)
     writer = _Writer(cell, style, unicode_weight, apply="·")
     equations = [f"{TIMED.symbol(line.target)} = {writer.write(line.text)}" for line in cell.lines]
     width = max(map(len, equations)) + 3
-    return "\n".join(
-        f"  {equation:<{width}}{line.role}".rstrip() for equation, line in zip(equations, cell.lines, strict=True)
-    )
+    if not columns or width + max(len(line.role) for line in cell.lines) + 2 <= columns:
+        texts = [f"{text:<{width}}{line.role}" for text, line in zip(equations, cell.lines, strict=True)]
+        return "\n".join(f"  {text}".rstrip() for text in texts)
+    width = min(width, max(columns // 2, columns - 40))
+    pairs = zip(equations, cell.lines, strict=True)
+    return "\n".join(row.rstrip() for text, line in pairs for row in _two_columns(text, line.role, width, columns))
+
+
+def _two_columns(equation: str, role: str, width: int, columns: int) -> list[str]:
+    """An equation and its role, each in its column; a role begins behind the end of its equation."""
+    first, *others = wrapped(equation, columns - 6, columns - 2)
+    lines = [f"  {first}", *(f"    {other}" for other in others)]
+    notes = textwrap.wrap(role, columns - width - 2) or [""]
+    if len(lines[-1]) + 3 > width + 2:
+        lines.append("")
+    lines[-1] = f"{lines[-1]:<{width + 2}}{notes[0]}"
+    return [line for line in [*lines, *(" " * (width + 2) + note for note in notes[1:])] if line.strip()]
 
 
 def equations_latex(cell: Cell, label: str | None = None, notation: Notation = STANDARD) -> str:

@@ -7,9 +7,9 @@ JANET = Cell(
     """
     s = W_xf @ x + W_hf @ h_prev + b_f            # what the gates see
     f = sigmoid(s)                                # forget gate
-    i = 1 - sigmoid(s - beta)                     # input gate: less is let in than is forgotten
+    k = sigmoid(s - beta)                         # the same gate as the candidate sees it, lower by β
     g = tanh(W_xg @ x + W_hg @ h_prev + b_g)      # candidate
-    h = f * h_prev + i * g                        # hidden state
+    h = f * h_prev + (1 - k) * g                  # hidden state
     y = W_hy @ h + b_y                            # output layer
     """,
     states="h",
