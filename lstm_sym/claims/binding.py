@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from lstm_sym.calculus.explicit import vector
-from lstm_sym.calculus.terms import Term, Terms
+from lstm_sym.calculus.terms import Term, Terms, merged
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Cell, Weight
 from lstm_sym.checks import unknown_name
@@ -32,7 +32,8 @@ def bound(question: Jacobian, formula: Formula) -> Jacobian:
         UnknownNameError: a vector or a weight that the cell has not.
         ValueError: a function that no equation may call, or a quantity from too long ago.
     """
-    return replace(question, terms=tuple(_bound_term(question.cell, term) for term in formula.terms))
+    terms = merged((_bound_term(question.cell, term) for term in formula.terms), question.cell.parameters)
+    return replace(question, terms=terms)
 
 
 def _bound_term(cell: Cell, term: Term) -> Term:

@@ -16,9 +16,10 @@ from lstm_sym.claims.binding import misfit, sized
 from lstm_sym.claims.difference import difference
 from lstm_sym.claims.functions import Claimed
 from lstm_sym.claims.identity import identical
-from lstm_sym.claims.mistakes import PLAIN, TELLING, Mistake, catalogue
+from lstm_sym.claims.mistakes import PLAIN, TELLING, catalogue
+from lstm_sym.claims.numerics import Numbers, close, matrices
 from lstm_sym.claims.points import POINTS, Point, points
-from lstm_sym.claims.recognition import Numbers, close, matrices, recognised
+from lstm_sym.claims.recognition import recognised
 from lstm_sym.claims.verdicts import CounterExample, Verdict
 from lstm_sym.functions import Array
 from lstm_sym.notation import lag_of
@@ -41,7 +42,7 @@ def decide_formula(question: Jacobian, claimed: Jacobian) -> Verdict:
         return _numbers(claimed, at)
 
     if at := _refuted(question, numbers):
-        mistake = recognised(question, numbers)
+        mistake = recognised(question, numbers, at)
         return Verdict(
             False,
             question,
@@ -124,27 +125,14 @@ def decide_function(question: Jacobian, claimed: Claimed) -> Verdict:
         text = f"it agrees with the exact Jacobian at {len(POINTS)} random points, n = {listed}, to 1e-9"
         return Verdict(True, question, claimed.name, text)
     found, expected = claimed(at), sized(at.sizes, question.shape)
-    mistake = recognised(question, claimed) or _vector(question, claimed)
-    changes = difference(mistake.formula, question) if mistake and mistake.formula is not None else ()
+    mistake = recognised(question, claimed, at)
+    changes = difference(mistake.formula, question) if mistake else ()
     if found.shape != expected:
         text = f"it has shape {found.shape} at {at}, and {expected}, ({', '.join(question.shape)}), was expected"
         return Verdict(False, question, claimed.name, text, mistake=mistake, difference=changes)
     formula = mistake.formula if mistake else None
     example = _example(question, at, found, formula)
     return Verdict(False, question, claimed.name, "", mistake=mistake, difference=changes, counterexample=example)
-
-
-def _vector(question: Jacobian, claimed: Claimed) -> Mistake | None:
-    """The diagonal returned as a vector."""
-    for at in points(question.cell):
-        right = question.evaluate(at.values)
-        if not close(claimed(at), np.diagonal(right)) or not close(np.diag(np.diagonal(right)), right):
-            return None
-    return Mistake(
-        "a vector for its diagonal",
-        "these are the entries of the diagonal; the Jacobian is the matrix that has them on it, np.diag(…)",
-        question,
-    )
 
 
 def _refuted(question: Jacobian, claim: Numbers) -> Point | None:
@@ -177,9 +165,7 @@ def _ill_shaped(question: Jacobian, claimed: Jacobian, reason: str) -> Verdict:
             m
             for part in (TELLING, PLAIN)
             for m in catalogue(question, part)
-            if m.formula is not None
-            and misfit(question, m.formula.terms)
-            and identical(_plain(m.formula), _plain(claimed))
+            if misfit(question, m.formula.terms) and identical(_plain(m.formula), _plain(claimed))
         ),
         None,
     )

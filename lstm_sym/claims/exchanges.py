@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import sympy as sp
@@ -31,8 +31,12 @@ def wrong_time(right: Truth) -> Iterator[Mistake]:
                 what = "the old state for the new one" if shift is older else "the new state for the old one"
             text = f"{unicode_at_time(to.name)} stands where {unicode_at_time(s.name)} belongs"
             yield Mistake(what, text, right.everywhere(_replaced(right, {s: to})))
-            for k in range(len(right.pieces)):
-                yield Mistake(what, text, right.everywhere({k: _replaced(right, {s: to})[k]}))
+            for k, term in _replaced(right, {s: to}).items():
+                yield Mistake(what, text, right.everywhere({k: term}))
+        gates = {s: to for s, to in changes.items() if lag_of(s.name)[0] not in cell.states}
+        if len(gates) > 1:
+            pairs = [f"{unicode_at_time(to.name)} for {unicode_at_time(s.name)}" for s, to in gates.items()]
+            yield Mistake("the wrong time step", ", ".join(pairs), right.everywhere(_replaced(right, gates)))
         if len(changes) > 1:
             text = "every quantity is taken one step too " + ("early" if shift is older else "late")
             yield Mistake("the wrong time step", text, right.everywhere(_replaced(right, changes)))
@@ -72,25 +76,36 @@ def input_weights(right: Truth) -> Iterator[Mistake]:
 
 
 def gates_exchanged(right: Truth) -> Iterator[Mistake]:
-    """Two gates exchanged: their values, their weights, or both."""
+    """Two gates exchanged, or one in place of the other: their values, their weights, or both."""
     cell = right.question.cell
     gates = [node.name for node in cell.nodes if isinstance(node, Elementwise) and is_station(cell, node)]
-    into = _gate_weights(right)
-    name = "two gates exchanged"
+    into, used = _gate_weights(right), {weight.name for piece in right.pieces for weight in piece.term.weights}
+    symbols = set(_symbols(right))
     for u, v in combinations(gates, 2):
         if cell.sizes[u] != cell.sizes[v]:
             continue
-        both = f"{unicode_at_time(u)} and {unicode_at_time(v)}"
         values = {unit(lagged(a, lag)): unit(lagged(b, lag)) for a, b in ((u, v), (v, u)) for lag in (0, 1)}
         exchanged = _replaced(right, values)
-        yield Mistake(name, f"{both} are exchanged", right.everywhere(exchanged))
+        name, text = _exchange({s.name: to.name for s, to in values.items() if s in symbols}, unicode_at_time)
+        yield Mistake(name, text, right.everywhere(exchanged))
         ours, theirs = into.get(u, {}), into.get(v, {})
         weights = {a[k]: b[k] for a, b in ((ours, theirs), (theirs, ours)) for k in ours.keys() & theirs.keys()}
-        if weights:
-            formula = right.everywhere(_reweighted(right, weights))
-            yield Mistake(name, f"the weights of {both} are exchanged", formula)
-            whole = {k: _with_weights(term, weights, cell.weights) for k, term in exchanged.items()}
-            yield Mistake(name, f"{both} are exchanged, with their weights", right.everywhere(whole))
+        if weights.keys() & used:
+            name, text = _exchange({old: new for old, new in weights.items() if old in used}, str)
+            yield Mistake(name, text, right.everywhere(_reweighted(right, weights)))
+            both = {k: exchanged.get(k, piece.term) for k, piece in enumerate(right.pieces)}
+            whole = {k: _with_weights(term, weights, cell.weights) for k, term in both.items()}
+            pair = f"{unicode_at_time(u)} and {unicode_at_time(v)}"
+            yield Mistake(
+                "two gates exchanged", f"{pair} are exchanged, with their weights", right.everywhere(whole)
+            )
+
+
+def _exchange(changes: dict[str, str], written: Callable[[str], str]) -> tuple[str, str]:
+    """(name, explanation) for values or weights in each other's place, or one in the other's."""
+    two = any(new in changes for new in changes.values())
+    said = [f"{written(new)} stands where {written(old)} belongs" for old, new in changes.items()]
+    return "two gates exchanged" if two else "one gate for another", ", ".join(said)
 
 
 def other_weight(right: Truth) -> Iterator[Mistake]:
@@ -120,9 +135,9 @@ def other_value(right: Truth) -> Iterator[Mistake]:
             text = f"{unicode_at_time(name)} stands where {unicode_at_time(s.name)} belongs"
             changed = _replaced(right, {s: unit(name)})
             yield Mistake("one quantity for another", text, right.everywhere(changed))
-            for k, piece in enumerate(right.pieces):
-                here = f"{text}, in {piece.where}"
-                yield Mistake("one quantity for another", here, right.everywhere({k: changed[k]}))
+            for k, term in changed.items():
+                here = f"{text}, in {right.pieces[k].where}"
+                yield Mistake("one quantity for another", here, right.everywhere({k: term}))
 
 
 def _symbols(right: Truth) -> list[sp.Symbol]:
@@ -132,13 +147,14 @@ def _symbols(right: Truth) -> list[sp.Symbol]:
 
 
 def _replaced(right: Truth, changes: dict[sp.Symbol, sp.Symbol]) -> dict[int, Term]:
-    """Every piece, as it is printed, with symbols replaced."""
+    """The pieces, as they are printed, that contain one of the symbols, with the symbols replaced."""
     cell = right.question.cell
-
-    def change(diagonal: sp.Expr) -> sp.Expr:
-        return through_gates(cell, diagonal).xreplace(changes)
-
-    return {k: piece.term.map(change) for k, piece in enumerate(right.pieces)}
+    printed = [piece.term.map(lambda d: through_gates(cell, d)) for piece in right.pieces]
+    found = {}
+    for k, term in enumerate(printed):
+        if any(diagonal.free_symbols & changes.keys() for diagonal in term.diagonals):
+            found[k] = term.map(lambda d: d.xreplace(changes))
+    return found
 
 
 def _reweighted(right: Truth, names: dict[str, str]) -> dict[int, Term]:

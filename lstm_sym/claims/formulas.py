@@ -115,7 +115,7 @@ def diag(expression: Any) -> Formula:
             f"diag({expression}): a diagonal is made of vectors, and this contains a matrix."
             " Multiply the diagonal by it instead: diag(…) @ W, or W @ diag(…)."
         )
-    return Formula((Term((scalar_expression,)),))
+    return Formula((Term((scalar_expression,)),) if scalar_expression != 0 else ())
 
 
 def formula(value: Any) -> Formula | None:
@@ -210,11 +210,12 @@ def _no_text(value: object) -> str:
 
 def _written(term: Term, style: Style, diagonal_of: str, times: str, weight: Callable[[Weight], str]) -> str:
     """The factors in order, numbers in front; ones left out, a lone number multiplies the identity."""
-    number = sp.Mul(*(d for d in term.diagonals if d.is_number))
-    factors = []
+    number, factors = sp.S.One, []
     for place, diagonal in enumerate(term.diagonals):
-        if not diagonal.is_number:
-            factors.append(f"{diagonal_of}({scalar(diagonal, style)})")
+        scale, inside = diagonal.as_coeff_Mul()
+        number *= scale
+        if inside != 1:
+            factors.append(f"{diagonal_of}({scalar(inside, style)})")
         if place < len(term.weights):
             factors.append(weight(term.weights[place]))
     product = times.join(factors) or "I"

@@ -12,15 +12,26 @@ from lstm_sym.calculus.values import Jacobian
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A mistake by ``name``, what it is and how to avoid it, and the ``formula`` that it makes of the right one."""
+class TableMistake:
+    """A mistake about a whole table of blocks, by ``name``, and what it is."""
 
     name: str
     explanation: str
-    formula: Jacobian | None = None
 
     def __str__(self) -> str:
         return f"{self.name}: {self.explanation}"
+
+
+@dataclass(frozen=True)
+class Mistake(TableMistake):
+    """A mistake by ``name``, what it is and how to avoid it, and the ``formula`` that it makes of the right one."""
+
+    formula: Jacobian
+
+    def and_also(self, other: Mistake, formula: Jacobian) -> Mistake:
+        """This mistake and another one, which together make ``formula``."""
+        name = self.name if self.name == other.name else f"{self.name}, and {other.name}"
+        return Mistake(name, f"{self.explanation}. And: {other.explanation}", formula)
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,6 @@ def catalogue(question: Jacobian, part: str = TELLING) -> tuple[Mistake, ...]:
     found: dict[Terms, Mistake] = {}
     for generator in generators:
         for mistake in generator(truth(question)):
-            if mistake.formula is not None and mistake.formula.terms != question.terms:
+            if mistake.formula.terms != question.terms:
                 found.setdefault(mistake.formula.terms, mistake)
     return tuple(found.values())

@@ -18,7 +18,7 @@ from lstm_sym.kernels.parameters import axis_sizes
 from lstm_sym.notation import lag_of, lagged
 
 #: (hidden size, scale of all numbers, seed); at scale 3 gates are moderately saturated.
-POINTS = tuple((n, scale, seed) for seed, n in enumerate((2, 3, 5)) for scale in (0.5, 1.0, 3.0))
+POINTS = tuple((n, scale, 3 * k + n) for k in range(3) for n in (2, 3, 5) for scale in (0.5, 1.0, 3.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Point:
         return f"n = {hidden[1]}{rest}, seed {self.seed}"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def point(cell: Cell, n: int, scale: float, seed: int) -> Point:
     """Parameters, inputs and first states of one decimal digit, and ``OLDEST`` + 1 steps from there."""
     names = dict.fromkeys(cell.sizes.values())
@@ -48,7 +48,7 @@ def point(cell: Cell, n: int, scale: float, seed: int) -> Point:
     for name in cell.parameters:
         shape = tuple(sizes[axis] for axis in axis_sizes(cell, name))
         parameters[name] = _constant(rng) if name in cell.constants else _digits(rng, scale, *shape)
-    kernel = Kernel(cell)
+    kernel = _kernel(cell)
     state = np.concatenate([_digits(rng, scale, sizes[cell.sizes[name]]) for name in cell.states])
     values: dict[str, Any] = dict(parameters)
     for lag in range(OLDEST, -1, -1):
@@ -57,6 +57,11 @@ def point(cell: Cell, n: int, scale: float, seed: int) -> Point:
         state = np.concatenate([step[name] for name in cell.states])
         values |= {lagged(name, lag): array for name, array in step.items() if name not in parameters}
     return Point(cell, seed, sizes, {name: np.asarray(value) for name, value in values.items()})
+
+
+@lru_cache(maxsize=32)
+def _kernel(cell: Cell) -> Kernel:
+    return Kernel(cell)
 
 
 def points(cell: Cell) -> Iterator[Point]:

@@ -17,10 +17,10 @@ from lstm_sym.notation import TIMED, scalar
 def weights_transposed(right: Truth) -> Iterator[Mistake]:
     """One weight transposed, or all of them, the diagonals left where they are."""
     names = dict.fromkeys(weight.name for piece in right.pieces for weight in piece.term.weights)
-    groups = [
-        (tuple(names), "every weight" if len(names) > 1 else next(iter(names), "")),
-        *(((n,), n) for n in names),
-    ]
+    if not names:
+        return
+    every = "every weight" if len(names) > 1 else "".join(names)
+    groups = [(tuple(names), every), *(((name,), name) for name in names)]
     for group, which in groups:
 
         def flipped(term: Term, group: tuple[str, ...] = group) -> Term:
@@ -161,15 +161,15 @@ def factor_missing(right: Truth) -> Iterator[Mistake]:
 
 def composed(right: Truth) -> Iterator[Mistake]:
     """A telling mistake with all diagonals on the wrong side, or with all weights transposed."""
+    if not any(piece.term.weights for piece in right.pieces):
+        return
     everywhere = [next(wrong_side(right)), next(weights_transposed(right))]
     for mistake in catalogue(right.question):
-        terms = mistake.formula.terms if mistake.formula is not None else ()
+        terms = mistake.formula.terms
         swapped = tuple(_swapped(term, 0) if term.weights else term for term in terms)
         flipped = tuple(Term(term.diagonals, tuple(weight.T for weight in term.weights)) for term in terms)
         for besides, formula in zip(everywhere, (swapped, flipped), strict=True):
-            name = f"{mistake.name}, and {besides.name}"
-            text = f"{mistake.explanation}. And: {besides.explanation}"
-            yield Mistake(name, text, right.with_terms(formula))
+            yield mistake.and_also(besides, right.with_terms(formula))
 
 
 Generator = Callable[[Truth], Iterator[Mistake]]

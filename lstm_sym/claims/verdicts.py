@@ -12,7 +12,7 @@ from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.text import unicode_name, unicode_term
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.checks import unknown_name
-from lstm_sym.claims.mistakes import Mistake
+from lstm_sym.claims.mistakes import Mistake, TableMistake
 from lstm_sym.claims.points import Point
 from lstm_sym.functions import Array
 from lstm_sym.notation import unicode_timeless
@@ -122,7 +122,7 @@ class TableVerdict:
 
     truth: JacobianTable
     blocks: Mapping[tuple[str, str], Verdict]
-    mistake: Mistake | None = None
+    mistake: TableMistake | None = None
 
     @property
     def right(self) -> bool:

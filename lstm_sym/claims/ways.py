@@ -61,10 +61,11 @@ def frozen_state(right: Truth) -> Iterator[Mistake]:
             if not terms:
                 continue
             which = " and ".join(unicode_at_time(state) for state in held)
+            changes, them = ("changes", "it") if count == 1 else ("change", "them")
             yield Mistake(
                 f"{which} held fixed",
-                f"{which} changes with {unicode_at_time(q.wrt)} too, and {unicode_at_time(q.of)} reads it: what"
-                f" is left when it is frozen is not the Jacobian",
+                f"{which} {changes} with {unicode_at_time(q.wrt)} too, and {unicode_at_time(q.of)} reads {them}:"
+                " what is left with a frozen state is not the Jacobian",
                 right.with_terms(terms),
             )
 
