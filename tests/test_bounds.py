@@ -7,11 +7,14 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy.utilities.lambdify import lambdify
 
 import lstm_sym as ls
 from lstm_sym import cells
-from lstm_sym.calculus.extrema import Range, enclosure
+from lstm_sym.calculus.extrema import enclosure
+from lstm_sym.calculus.intervals import Range
 from lstm_sym.calculus.ranges import ranges
+from lstm_sym.functions import NUMPY_FORMS, logsigmoid, maximum, relu, sigmoid, tanh
 
 ALL = [getattr(cells, name) for name in (*cells.__all__, "NOAF", "CIFG", "FGR")]
 ALL += [ls.RNN(activation=a) for a in ("relu", "sigmoid", "identity")]
@@ -216,3 +219,27 @@ def test_gradients_vanish_where_the_condition_holds():
 def test_refusals(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()
+
+
+def random_expression(draw, depth):
+    """Sums, products, ratios and functions of f, i ∈ [0, 1], g, c ∈ [−1, 1], nested."""
+    if depth == 0:
+        return draw(st.sampled_from([f, i, g, c, sp.Integer(2), sp.Integer(-1)]))
+    a, b = (random_expression(draw, depth - 1) for _ in range(2))
+    forms = [a + b, a * b, (1 - a) * b, a**2, f * a / (f + i), i * a / (f + i), a / (1 + b**2), 1 - a]
+    forms += [sigmoid(a), tanh(a), relu(a), logsigmoid(a), sp.exp(a - maximum(a, b))]
+    return draw(st.sampled_from(forms))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data(), st.integers(1, 3))
+def test_no_value_is_outside_an_enclosure(data, depth):
+    expression = random_expression(data.draw, depth)
+    found = enclosure(expression, {f: UNIT, i: UNIT, g: ONE, c: ONE})
+    rng = np.random.default_rng(0)
+    points = {f: rng.random(500), i: rng.random(500), g: rng.uniform(-1, 1, 500), c: rng.uniform(-1, 1, 500)}
+    points = {name: np.concatenate([values, np.ones(10), np.full(10, 1e-9)]) for name, values in points.items()}
+    evaluated = lambdify(list(points), expression, modules=[dict(NUMPY_FORMS), "numpy"])(*points.values())
+    values = np.broadcast_to(evaluated, 520)
+    assert float(found.low) - 1e-12 <= values.min()
+    assert values.max() <= float(found.high) + 1e-12

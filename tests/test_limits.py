@@ -34,7 +34,7 @@ def test_open_and_closed_gates():
     assert limited(ls.LSTM, "h", "h", f=1, i=0) == "diag(m⊙o⊙(1−o))·W_ho"
     assert limited(ls.GRU, "h", "h", z=1) == "I"
     assert limited(ls.GRU, "h", "h", z=0, r=1) == "diag(1−n²)·W_qn"
-    assert limited(ls.LSTM, "c", "h", i=0.5, f=0) == "diag(0.25·g)·W_hi + diag(0.5−0.5·g²)·W_hg"
+    assert limited(ls.LSTM, "c", "h", i=0.5, f=0) == "diag(0.25·g)·W_hi + diag(0.5·(1−g²))·W_hg"
 
 
 def test_a_saturated_gate_keeps_its_value():

@@ -12,7 +12,7 @@ import sympy as sp
 
 from lstm_sym.calculus import bound_text, norms
 from lstm_sym.calculus.derive import jacobian
-from lstm_sym.calculus.extrema import Range, less
+from lstm_sym.calculus.intervals import Range, less
 from lstm_sym.calculus.ranges import Given, given_ranges, range_of
 from lstm_sym.calculus.ranges import ranges as ranges_of
 from lstm_sym.calculus.suprema import NormTerms, Suprema, gathered

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from lstm_sym.functions import Activation, Slope, dsigmoid, dtanh, logsigmoid, maximum, sigmoid, tanh
+from lstm_sym.functions import Activation, Slope, dsigmoid, dtanh, logsigmoid, maximum, relu, sigmoid, tanh
 
 _FRACTIONS = {"1/2": "½", "1/4": "¼", "3/4": "¾", "1/8": "⅛", "1/3": "⅓", "2/3": "⅔"}
 
@@ -29,6 +29,8 @@ def _value(atom: sp.Expr) -> sp.Expr:
     (argument,) = atom.args
     if isinstance(atom, sp.exp):
         return sigmoid(*argument.args) if isinstance(argument, logsigmoid) else atom
+    if isinstance(atom, relu) and argument.is_number:
+        return sp.Max(argument, 0)
     if argument == 0:
         return atom.closed_form(sp.S.Zero)
     if not argument.is_Add and argument.could_extract_minus_sign():

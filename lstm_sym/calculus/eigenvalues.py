@@ -12,7 +12,8 @@ import sympy as sp
 
 from lstm_sym.calculus.coefficients import exact
 from lstm_sym.calculus.determinants import eliminated, new_on_new
-from lstm_sym.calculus.extrema import Range, enclosure, largest, less
+from lstm_sym.calculus.extrema import enclosure
+from lstm_sym.calculus.intervals import Range, largest, less
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import IDENTITY, Term, Terms, merged, product
 from lstm_sym.cell import Cell, Weight

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
 from lstm_sym.calculus.coefficients import evaluated
+from lstm_sym.calculus.intervals import (
+    REALS,
+    UNIT,
+    Range,
+    hull,
+    intersection,
+    largest,
+    less,
+    plus,
+    power,
+    times,
+    union,
+)
 from lstm_sym.functions import logsigmoid, maximum, positive, relu, sigmoid, tanh
 
-
-class Range(NamedTuple):
-    """The closed interval [low, high] of exact numbers; ends may be infinite."""
-
-    low: sp.Expr
-    high: sp.Expr
-
-    @property
-    def bounded(self) -> bool:
-        """Whether both ends are finite."""
-        return not (self.low.is_infinite or self.high.is_infinite)
-
-    @property
-    def magnitude(self) -> sp.Expr:
-        """The largest absolute value."""
-        return largest((abs(self.low), abs(self.high)))
-
-    def contains(self, number: sp.Expr) -> bool:
-        """Whether ``number`` is in the interval, its ends included."""
-        return not less(number, self.low) and not less(self.high, number)
-
-
-REALS = Range(-sp.oo, sp.oo)
-UNIT = Range(sp.S.Zero, sp.S.One)
 Box = Mapping[sp.Symbol, Range]
 
 #: Monotone functions with their limits at −∞ and ∞.
@@ -47,68 +34,11 @@ _MONOTONE = {
 }
 
 
-def less(a: sp.Expr, b: sp.Expr) -> bool:
-    """a < b for exact numbers, infinite ones among them."""
-    if a == b:
-        return False
-    if a.is_infinite or b.is_infinite:
-        return bool(a == -sp.oo or b == sp.oo)
-    return bool((a - b).evalf(30) < 0)
-
-
-def largest(numbers: Iterable[sp.Expr]) -> sp.Expr:
-    """The greatest of some exact numbers."""
-    return reduce(lambda a, b: b if less(a, b) else a, numbers)
-
-
-def hull(numbers: Iterable[sp.Expr]) -> Range:
-    """The smallest interval that holds all ``numbers``."""
-    found = list(numbers)
-    return Range(-largest(-number for number in found), largest(found))
-
-
-def union(*ranges: Range) -> Range:
-    """The smallest interval that holds all ``ranges``."""
-    return hull(end for interval in ranges for end in interval)
-
-
-def intersection(a: Range, b: Range) -> Range:
-    """What two intervals share."""
-    return Range(largest((a.low, b.low)), -largest((-a.high, -b.high)))
-
-
 def at(function: type[sp.Function], number: sp.Expr) -> sp.Expr:
     """f(number), exact: ½ for σ(0), a limit at ±∞, and tanh(1) as it is."""
     if number.is_infinite and function in _MONOTONE:
         return _MONOTONE[function][number == sp.oo]
     return evaluated(function(number))
-
-
-# --- intervals --------------------------------------------------------------------------------------------------
-
-
-def _times(a: sp.Expr, b: sp.Expr) -> sp.Expr:
-    return sp.S.Zero if a == 0 or b == 0 else a * b
-
-
-def _product(factors: Iterable[Range]) -> Range:
-    return reduce(lambda a, b: hull(_times(x, y) for x in a for y in b), factors, Range(sp.S.One, sp.S.One))
-
-
-def _sum(terms: Sequence[Range]) -> Range:
-    return Range(sp.Add(*(term.low for term in terms)), sp.Add(*(term.high for term in terms)))
-
-
-def _power(base: Range, exponent: int) -> Range:
-    if exponent < 0:
-        if base.contains(sp.S.Zero):
-            return Range(sp.S.Zero if not less(base.low, sp.S.Zero) or exponent % 2 == 0 else -sp.oo, sp.oo)
-        return _power(hull(1 / end for end in base), -exponent)
-    ends = hull(end**exponent for end in base)
-    return Range(sp.S.Zero, ends.high) if exponent % 2 == 0 and base.contains(sp.S.Zero) else ends
-
-
-# --- expressions ------------------------------------------------------------------------------------------------
 
 
 def enclosure(expression: sp.Expr, box: Box) -> Range:
@@ -169,7 +99,7 @@ def _rational(expression: sp.Expr, box: Box) -> Range:
     if expression.is_Symbol:
         return box[expression]
     factors = [_component(sp.Mul(*group), box) for group in _groups(sp.Mul.make_args(sp.factor(expression)))]
-    return _product(factors)
+    return times(factors)
 
 
 def _groups(parts: Iterable[sp.Expr]) -> list[list[sp.Expr]]:
@@ -195,7 +125,7 @@ def _component(expression: sp.Expr, box: Box) -> Range:
         if share is not None:
             return share
     if expression.is_Add and len(groups := _groups(expression.args)) > 1:
-        return _sum([_rational(sp.Add(*group), box) for group in groups])
+        return plus([_rational(sp.Add(*group), box) for group in groups])
     symbols = sorted(expression.free_symbols, key=str)
     if len(symbols) == 1:
         return _of_one_variable(expression, symbols[0], box)
@@ -208,6 +138,8 @@ def _component(expression: sp.Expr, box: Box) -> Range:
 def _of_one_variable(expression: sp.Expr, x: sp.Symbol, box: Box) -> Range:
     """Exact: the values at the ends and at the critical points."""
     above, below = sp.cancel(expression).as_numer_denom()
+    if not all(sp.Poly(part, x).domain.is_QQ or sp.Poly(part, x).domain.is_ZZ for part in (above, below)):
+        return _natural(expression, box)  # numbers like tanh(1) among the coefficients
     if below.has(x) and any(box[x].contains(root) for root in sp.real_roots(sp.Poly(below, x))):
         return _natural(expression, box)
     slope = sp.Poly(sp.diff(above, x) * below - above * sp.diff(below, x), x)
@@ -218,9 +150,9 @@ def _of_one_variable(expression: sp.Expr, x: sp.Symbol, box: Box) -> Range:
 
 def _as_shares(expression: sp.Expr, box: Box) -> Range | None:
     """a/(a + b) of two quantities that are not negative is a share u ∈ [0, 1], and b/(a + b) is 1 − u."""
-    for power in expression.atoms(sp.Pow):
-        shares = power.exp.is_Integer and power.exp.is_negative and power.base.is_Add
-        pair: tuple[sp.Expr, ...] = power.base.args if shares else ()
+    for ratio in expression.atoms(sp.Pow):
+        shares = ratio.exp.is_Integer and ratio.exp.is_negative and ratio.base.is_Add
+        pair: tuple[sp.Expr, ...] = ratio.base.args if shares else ()
         if len(pair) == 2 and all(part.is_Symbol and not less(box[part].low, sp.S.Zero) for part in pair):
             u, total = sp.Dummy(real=True), sp.Dummy(real=True)
             shared = sp.cancel(expression.xreplace({pair[0]: u * total, pair[1]: (1 - u) * total}))
@@ -231,19 +163,19 @@ def _as_shares(expression: sp.Expr, box: Box) -> Range | None:
 
 def _with_shares_apart(expression: sp.Expr, box: Box) -> Range | None:
     """f·i/(f + i)²·(1 − f): the shares by themselves, times what else there is."""
-    for power in [factor for factor in sp.Mul.make_args(expression) if factor.is_Pow and factor.exp.is_negative]:
-        parts = {power.base, *power.base.args}
+    for ratio in [factor for factor in sp.Mul.make_args(expression) if factor.is_Pow and factor.exp.is_negative]:
+        parts = {ratio.base, *ratio.base.args}
         inside = [factor for factor in sp.Mul.make_args(expression) if factor.as_base_exp()[0] in parts]
         outside = [factor for factor in sp.Mul.make_args(expression) if factor not in inside]
         if outside and (share := _as_shares(sp.Mul(*inside), box)) is not None:
-            return _product([share, _rational(sp.Mul(*outside), box)])
+            return times([share, _rational(sp.Mul(*outside), box)])
     return None
 
 
 def _natural(expression: sp.Expr, box: Box) -> Range:
     """Interval arithmetic, part by part."""
     if expression.is_Add:
-        return _sum([_rational(term, box) for term in expression.args])
+        return plus([_rational(term, box) for term in expression.args])
     if expression.is_Mul:
-        return _product(_rational(factor, box) for factor in expression.args)
-    return _power(_rational(expression.base, box), int(expression.exp))
+        return times(_rational(factor, box) for factor in expression.args)
+    return power(_rational(expression.base, box), int(expression.exp))

@@ -12,7 +12,7 @@ import sympy as sp
 from lstm_sym.calculus.coefficients import evaluated, exact
 from lstm_sym.calculus.derive import jacobian
 from lstm_sym.calculus.explicit import shifted, vector
-from lstm_sym.calculus.extrema import REALS
+from lstm_sym.calculus.intervals import REALS
 from lstm_sym.calculus.ranges import range_of, ranges
 from lstm_sym.calculus.stationary import ZeroState, zero_state
 from lstm_sym.calculus.tables import JacobianTable

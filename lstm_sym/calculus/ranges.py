@@ -9,11 +9,12 @@ from typing import Any
 import sympy as sp
 
 from lstm_sym.calculus.coefficients import exact
-from lstm_sym.calculus.extrema import REALS, Range, enclosure, intersection, less, union
+from lstm_sym.calculus.extrema import enclosure
+from lstm_sym.calculus.intervals import REALS, Range, intersection, less, union
 from lstm_sym.cell import Affine, Cell, Elementwise
 from lstm_sym.cell.graph import unit
 from lstm_sym.checks import real_scalar, unknown_name
-from lstm_sym.functions import maximum
+from lstm_sym.functions import maximum, positive
 from lstm_sym.notation import lag_of, lagged
 
 Ranges = dict[str, Range]
@@ -104,9 +105,22 @@ def inlined(cell: Cell, given: Given = ()) -> dict[str, sp.Expr]:
     for node in cell.nodes:
         if isinstance(node, Elementwise) and node.name not in dict(given):
             of_one = len(node.reads) == 1 and node.expression.is_polynomial()
-            if of_one or isinstance(node.expression, maximum):
-                found[node.name] = node.expression
+            larger = node.expression if isinstance(node.expression, maximum) else _as_maximum(cell, node)
+            if larger is not None or of_one:
+                found[node.name] = larger or node.expression
     return found
+
+
+def _as_maximum(cell: Cell, node: Elementwise) -> sp.Expr | None:
+    """max(a, b) for p⊙a + (1 − p)⊙b with p = [a − b > 0]."""
+    for name in node.reads:
+        choice = cell.node.get(name)
+        if isinstance(choice, Elementwise) and isinstance(choice.expression, positive):
+            a, b = (node.expression.xreplace({unit(name): sp.Integer(value)}) for value in (1, 0))
+            mixed = unit(name) * a + (1 - unit(name)) * b
+            if sp.expand(node.expression - mixed) == 0 == sp.expand(a - b - choice.expression.args[0]):
+                return maximum(a, b)
+    return None
 
 
 def range_of(found: Ranges, name: str) -> Range:

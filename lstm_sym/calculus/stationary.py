@@ -13,13 +13,13 @@ from lstm_sym.calculus import stationary_text
 from lstm_sym.calculus.coefficients import evaluated, exact
 from lstm_sym.calculus.derive import jacobian
 from lstm_sym.calculus.eigenvalues import Eigenvalues, closed_eigenvalues, critical_gain
-from lstm_sym.calculus.extrema import less
+from lstm_sym.calculus.intervals import less
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import Terms, merged
-from lstm_sym.cell import Affine, Cell, a_cell
+from lstm_sym.cell import Affine, Cell, Elementwise, a_cell
 from lstm_sym.cell.graph import unit
 from lstm_sym.checks import finite, unknown_name
-from lstm_sym.functions import Array, drelu, positive
+from lstm_sym.functions import Array, maximum, positive, relu
 from lstm_sym.notation import STANDARD, Notation, a_notation, lagged
 
 
@@ -141,15 +141,17 @@ def zero_state(cell: Cell, **values: Any) -> ZeroState:
     blocks = {place: replace(block, terms=put_in(block.terms)) for place, block in table.blocks.items()}
     after = {state: known[unit(state)] for state in cell.states}
     moved = {s: v for s, v in after.items() if evaluated(v - known[unit(lagged(s))]) != 0}
-    kinks = [
-        atom.args[0]
-        for block in table
-        for term in block.terms
-        for d in term.diagonals
-        for atom in d.atoms(drelu, positive)
-    ]
-    has_kink = any(evaluated(argument.xreplace(known)) == 0 for argument in kinks)
-    return ZeroState(cell, given, replace(table, blocks=blocks), moved, closed_eigenvalues(cell, put_in), has_kink)
+    return ZeroState(
+        cell, given, replace(table, blocks=blocks), moved, closed_eigenvalues(cell, put_in), _kink(cell, known)
+    )
+
+
+def _kink(cell: Cell, known: Mapping[sp.Symbol, sp.Expr]) -> bool:
+    """Whether a relu or a step is at 0, or the two sides of a max are equal."""
+    expressions = [node.expression for node in cell.nodes if isinstance(node, Elementwise)]
+    atoms = {atom for expression in expressions for atom in expression.atoms(relu, positive, maximum)}
+    turns = [sp.Add(atom.args[0], *(-side for side in atom.args[1:])) for atom in atoms]
+    return any(evaluated(turn.xreplace(dict(known))) == 0 for turn in turns)
 
 
 def _number(cell: Cell, name: str, value: Any) -> sp.Expr:

@@ -10,7 +10,8 @@ from operator import mul
 
 import sympy as sp
 
-from lstm_sym.calculus.extrema import REALS, Range, enclosure, outermost
+from lstm_sym.calculus.extrema import enclosure, outermost
+from lstm_sym.calculus.intervals import REALS, Range
 from lstm_sym.calculus.ranges import Given, inlined, range_of, ranges
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell, Elementwise
