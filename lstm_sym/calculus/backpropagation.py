@@ -25,6 +25,8 @@ from lstm_sym.cell.graph import TRANSPOSE, base, unit
 from lstm_sym.cell.order import ancestors
 from lstm_sym.checks import unknown_name
 from lstm_sym.notation import STANDARD, Notation, a_notation, lagged
+from lstm_sym.notation.aligned import Row
+from lstm_sym.notation.wrapping import in_terminal
 
 Local: TypeAlias = Mapping[str, Mapping[str, sp.Expr]]
 
@@ -132,17 +134,18 @@ class Adjoint:
         """One numbered ``align``, each equation labelled eq:<label>:<what>; '' leaves the labels out."""
         return text.latex(self, label, a_notation(notation))
 
-    def rows(self, notation: Notation = STANDARD) -> list[tuple[str, list[str]]]:
-        """(what its label ends in, the lines of an ``align``) of every equation, for a sheet."""
+    def rows(self, notation: Notation = STANDARD) -> list[Row]:
+        """What its label ends in, and the lines of an ``align``, of every equation, for a sheet."""
         return text.rows(self, a_notation(notation))
 
     def _repr_latex_(self) -> str:
-        return self.latex(label="").replace("{align}", "{align*}")
+        return text.latex(self, "", STANDARD, numbered=False)
 
     def __str__(self) -> str:
         return text.unicode(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
 
 
 def adjoint(cell: Cell, loss: str | Sequence[str] = ()) -> Adjoint:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.text import continued, unicode_added
+from lstm_sym.calculus.text import unicode_added
 from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell, Weight
 from lstm_sym.cell.text import slug
@@ -25,16 +25,13 @@ from lstm_sym.notation import (
     unicode_timeless,
     with_parameters,
 )
-from lstm_sym.notation.aligned import align
+from lstm_sym.notation.aligned import Row, align
 
 if TYPE_CHECKING:
     from lstm_sym.calculus.backpropagation import Adjoint
     from lstm_sym.calculus.deltas import Delta, Equation, ParameterSum, Passed, Product
 
 _SUBSCRIPTS = str.maketrans("0123456789+-tk", "₀₁₂₃₄₅₆₇₈₉₊₋ₜₖ")
-
-#: Addends of a sum that stand in one line of an ``align``.
-ADDENDS = 4
 
 
 class Script(ABC):
@@ -205,11 +202,10 @@ class LatexScript(Script):
     def added(self, addends: Sequence[str]) -> str:  # noqa: D102
         return self._writer.added(addends)
 
-    def lines(self, equation: Equation) -> list[str]:
-        """The equation in lines of an ``align``, a few addends each."""
+    def line(self, equation: Equation) -> str:
+        """The equation as a line of an ``align``."""
         left, addends = self.sides(equation)
-        first, *others = [addends[k : k + ADDENDS] for k in range(0, len(addends), ADDENDS)] or [[]]
-        return [f"{left} &= {self.added(first)}", *(continued(self.added(part)) for part in others)]
+        return f"{left} &= {self.added(addends)}"
 
 
 def unicode(adjoint: Adjoint) -> str:
@@ -219,15 +215,15 @@ def unicode(adjoint: Adjoint) -> str:
     return "\n".join([head, *(f"  {script.equation(equation)}" for equation in adjoint)])
 
 
-def rows(adjoint: Adjoint, notation: Notation) -> list[tuple[str, list[str]]]:
-    """(what its label ends in, the lines of an ``align``) of every equation."""
+def rows(adjoint: Adjoint, notation: Notation) -> list[Row]:
+    """What its label ends in, and the line of an ``align``, of every equation."""
     script = LatexScript(adjoint.cell, notation)
-    return [(equation.tag, script.lines(equation)) for equation in adjoint]
+    return [(equation.tag, [script.line(equation)]) for equation in adjoint]
 
 
-def latex(adjoint: Adjoint, label: str | None, notation: Notation) -> str:
+def latex(adjoint: Adjoint, label: str | None, notation: Notation, numbered: bool = True) -> str:
     """All equations in one ``align``, numbered on their last lines and labelled there."""
     prefix = slug(adjoint.cell.name) if label is None else label
     if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
         raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
-    return align(rows(adjoint, notation), prefix)
+    return align(rows(adjoint, notation), prefix, numbered=numbered)

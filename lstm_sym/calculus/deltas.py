@@ -10,6 +10,7 @@ from lstm_sym.calculus import backpropagation_text as text
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell
 from lstm_sym.notation import STANDARD, Notation, a_notation, lag_of
+from lstm_sym.notation.wrapping import in_terminal
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ class Equation(ABC):
     def __str__(self) -> str:
         return text.UnicodeScript(self.cell).equation(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
 
 
 @dataclass(frozen=True, repr=False)

@@ -21,6 +21,7 @@ from lstm_sym.cell import Cell
 from lstm_sym.checks import finite, unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation
+from lstm_sym.notation.wrapping import in_terminal
 
 #: Bytes of a derivative by a matrix above which it is not formed.
 LARGEST = 2**32
@@ -52,7 +53,8 @@ class Immediate(ABC):
     def __str__(self) -> str:
         return self.written(text.UnicodeScript(self.cell), "kronecker")
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
 
 
 @dataclass(frozen=True)
@@ -253,4 +255,5 @@ class ParameterTable:
     def __str__(self) -> str:
         return self.equation()
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))

@@ -16,6 +16,7 @@ from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation, unicode_timeless
+from lstm_sym.notation.wrapping import in_terminal
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,4 +105,5 @@ class Sensitivity:
         blocks = list(self.immediate) if isinstance(self.immediate, ParameterTable) else [self.immediate]
         return "\n".join([*lines, *(f"  {script.equation(block)}" for block in blocks)])
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
