@@ -16,6 +16,7 @@ from lstm_sym.calculus.text import unicode_scalar_style
 from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell, a_cell
 from lstm_sym.notation import STANDARD, Notation, a_notation, lagged, scalar, unicode_timeless
+from lstm_sym.notation.wrapping import in_terminal
 
 #: Up to how many states every group of them is looked at for lost directions.
 SMALL = 10
@@ -58,7 +59,8 @@ class LogDeterminant:
         parts = [f"Σ log|{scalar(through_gates(self.cell, d), style)}|" for d in self.diagonals]
         return " + ".join(parts + [f"log|det {unicode_timeless(w)}|" for w in self.weights]) or "0"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
 
 
 @lru_cache(maxsize=256)

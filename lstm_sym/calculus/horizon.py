@@ -13,6 +13,7 @@ from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell, a_cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.notation import STANDARD, Notation, a_notation, unicode_timeless
+from lstm_sym.notation.wrapping import in_terminal
 
 HORIZON_PATHS = ("full", "direct", "total")
 
@@ -128,7 +129,10 @@ class HorizonProduct:
         table = f", {self._letter} =\n{self.factor}" if isinstance(self.factor, JacobianTable) else ""
         return f"{self.equation()}   over t = T, …, T−k+1, latest leftmost{table}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        if not isinstance(self.factor, JacobianTable):
+            return in_terminal(str(self))
+        return f"{in_terminal(str(self).split(chr(10))[0])}\n{self.factor!r}"
 
 
 def horizon_product(cell: Cell, of: str, wrt: str, path: str = "full") -> HorizonProduct:

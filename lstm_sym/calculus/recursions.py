@@ -24,6 +24,7 @@ from lstm_sym.notation import (
 )
 from lstm_sym.notation.aligned import Row, align
 from lstm_sym.notation.widths import width
+from lstm_sym.notation.wrapping import in_terminal
 
 Coefficients = Mapping[tuple[str, str], Terms]
 
@@ -107,7 +108,8 @@ class Recursion:
             lines.append(f"{derivative(state, 'ₖ')} = {effect}")
         return "\n".join(lines)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
 
 
 def recursion(cell: Cell, of: str, wrt: str, path: str) -> Recursion:

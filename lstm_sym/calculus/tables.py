@@ -15,6 +15,7 @@ from lstm_sym.cell import Cell
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation
+from lstm_sym.notation.wrapping import hanging, terminal_width
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,4 +79,8 @@ class JacobianTable:
     def __str__(self) -> str:
         return text.unicode_table(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        ruled, columns = str(self), terminal_width()
+        if max(map(len, ruled.split("\n"))) <= columns:
+            return ruled
+        return "\n".join(hanging(f"{text.unicode_name(block)} = ", str(block), columns) for block in self)

@@ -16,6 +16,7 @@ from lstm_sym.checks import finite, unknown_name
 from lstm_sym.checks import size as checked_size
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation
+from lstm_sym.notation.wrapping import in_terminal
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,7 +123,8 @@ class Jacobian:
     def __str__(self) -> str:
         return text.unicode_sum(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return in_terminal(str(self))
 
 
 def by_name(values: Mapping[Any, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:

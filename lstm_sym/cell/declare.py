@@ -310,7 +310,7 @@ class Cell:
         return f"{self.name}\n{equations_unicode(self)}"
 
     def __repr__(self) -> str:
-        return f"{self.name}\n{equations_unicode(self, terminal_width())}"
+        return f"{self.name}\n{equations_unicode(self, terminal_width(otherwise=0))}"
 
     def latex(self, label: str | None = None, notation: Notation = STANDARD) -> str:
         """The forward equations as one ``align`` with a label for each: eq:<label>:<name>, or without if ''."""

@@ -6,13 +6,13 @@ import os
 import shutil
 import sys
 
-_COST = {"+": 0.0, "−": 0.0, "=": 0.0, "≤": 0.0, "·": 1.2, "⊙": 0.8, "/": 2.0}
+_COST = {"+": 0.0, "−": 0.0, "=": 0.8, "≤": 0.0, "·": 1.2, "⊙": 0.8, "/": 2.0}
 
 
-def terminal_width() -> int:
-    """The columns of the terminal that is written to; where it is none, COLUMNS, or 80."""
-    if "COLUMNS" not in os.environ and not sys.stdout.isatty():
-        return 80  # shutil would ask the terminal behind a doctest or a pipe
+def terminal_width(otherwise: int = 80) -> int:
+    """The columns of the terminal that is written to, or COLUMNS; where there is neither, ``otherwise``."""
+    if "COLUMNS" not in os.environ and not (hasattr(sys.stdout, "isatty") and sys.stdout.isatty()):
+        return otherwise  # shutil would ask the terminal behind a doctest or a pipe
     return shutil.get_terminal_size((80, 24)).columns
 
 
@@ -21,12 +21,23 @@ def wrapped(text: str, room: int, first: int | None = None) -> list[str]:
 
     What goes on within a term is indented.
     """
-    pieces, rest, width = [], text, room if first is None else first
+    pieces, rest, width, depth = [], text, room if first is None else first, 0
     while len(rest) > width and (cut := _best_cut(rest, width)):
         pieces.append(rest[:cut].rstrip())
-        outermost = rest[cut] in "+−=≤" and rest[:cut].count("(") == rest[:cut].count(")")
+        depth += rest[:cut].count("(") - rest[:cut].count(")")
+        outermost = rest[cut] in "+−=≤" and not depth
         rest, width = "  " * (not outermost) + rest[cut:].lstrip(), room
     return [*pieces, rest]
+
+
+def in_terminal(text: str) -> str:
+    """``text`` with every line that is wider than the terminal broken; what continues an equation is indented."""
+    columns, lines = terminal_width(), []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()) + 2 * (" = " in line))
+        first, *others = wrapped(line, max(columns - len(indent), 20), columns)
+        lines += [first, *(indent + other for other in others)]
+    return "\n".join(lines)
 
 
 def hanging(head: str, text: str, width: int, indent: int = 2) -> str:
