@@ -152,7 +152,7 @@ class Sweeps:
                     parts.append((vector, delta if by == 1 else f"{printer.factor(reduced[by])} * {delta}"))
             found += [f'_add(delta, "{name}", {part})' for name, part in parts if name not in self.cell.parameters]
             found += self._by_parameter(node, delta, parts)
-            body += guarded(f'"{node.name}" in delta', found)
+            body += guarded(f'"{node.name}" in delta', found) if found else []
         doc = ["Derivatives by what lies between go to what that is computed from: states, and what weights see."]
         return function("_hand_down(p, v, delta, found)", doc, body or ["return"])
 
