@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import sympy as sp
@@ -27,6 +28,7 @@ def shifted(cell: Cell, expression: sp.Expr, steps: int = 1) -> sp.Expr:
     return expression.xreplace({symbol: unit(lagged(symbol.name, steps)) for symbol in vectors})
 
 
+@lru_cache(maxsize=4096)
 def through_gates(cell: Cell, expression: sp.Expr) -> sp.Expr:
     """``expression`` with slopes and activations written through the gates that they define, at any time.
 

@@ -17,7 +17,7 @@ from lstm_sym.claims.difference import difference
 from lstm_sym.claims.functions import Claimed
 from lstm_sym.claims.identity import identical
 from lstm_sym.claims.mistakes import PLAIN, TELLING, catalogue
-from lstm_sym.claims.numerics import Numbers, close, matrices
+from lstm_sym.claims.numerics import Numbers, close, matrices, true
 from lstm_sym.claims.points import POINTS, Point, points
 from lstm_sym.claims.recognition import recognised
 from lstm_sym.claims.verdicts import CounterExample, Verdict
@@ -107,7 +107,7 @@ def _differs_slightly(question: Jacobian, claimed: Jacobian) -> Verdict:
 
 
 def _gap(question: Jacobian, claimed: Jacobian, at: Point) -> Array:
-    return _numbers(claimed, at) - question.evaluate(at.values)
+    return _numbers(claimed, at) - true(question, at)
 
 
 def _numbers(claimed: Jacobian, at: Point) -> Array:
@@ -138,13 +138,13 @@ def decide_function(question: Jacobian, claimed: Claimed) -> Verdict:
 def _refuted(question: Jacobian, claim: Numbers) -> Point | None:
     """The first point at which the claim is wrong."""
     for at in points(question.cell):
-        if not close(claim(at), question.evaluate(at.values)):
+        if not close(claim(at), true(question, at)):
             return at
     return None
 
 
 def _example(question: Jacobian, at: Point, found: Array, claimed: Jacobian | None) -> CounterExample:
-    right = question.evaluate(at.values)
+    right = true(question, at)
     gap = np.where(np.isfinite(found), np.abs(found - right), np.inf)
     a, b = (int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape))
     return CounterExample(at, (a, b), float(found[a, b]), float(right[a, b]), _read(question, claimed))

@@ -53,7 +53,7 @@ class Evidence:
     @cached_property
     def right(self) -> tuple[Array, ...]:
         """The truth at these points."""
-        return tuple(self.question.evaluate(at.values) for at in self.points)
+        return tuple(true(self.question, at) for at in self.points)
 
     def agrees(self, formula: Jacobian) -> bool:
         """Whether ``formula`` is what is claimed, at many more points."""
@@ -65,6 +65,12 @@ class Evidence:
         """Whether the claimed matrices have the right shape and finite entries."""
         pairs = zip(self.claimed, self.right, strict=True)
         return all(found.shape == right.shape and bool(np.isfinite(found).all()) for found, right in pairs)
+
+
+@lru_cache(maxsize=1024)
+def true(question: Jacobian, at: Point) -> Array:
+    """The right matrix at a point."""
+    return question.evaluate(at.values)
 
 
 def matrices(formulas: Sequence[Jacobian], at: Point) -> tuple[Array | None, ...]:
