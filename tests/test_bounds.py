@@ -15,6 +15,7 @@ from lstm_sym.calculus.extrema import enclosure
 from lstm_sym.calculus.intervals import Range
 from lstm_sym.calculus.ranges import ranges
 from lstm_sym.functions import NUMPY_FORMS, logsigmoid, maximum, relu, sigmoid, tanh
+from lstm_sym.notation import lagged
 
 ALL = [getattr(cells, name) for name in (*cells.__all__, "NOAF", "CIFG", "FGR")]
 ALL += [ls.RNN(activation=a) for a in ("relu", "sigmoid", "identity")]
@@ -126,6 +127,22 @@ def test_bounds_hold_block_by_block_whatever_the_parameters(seed, gain, bias, ce
         norms = np.linalg.norm(block.evaluate({**p, **values}), 2, axis=(-2, -1))
         limits = ls.bound(cell, block.of, cell[block.wrt]).evaluate(p, **values)
         assert (norms <= np.broadcast_to(limits, norms.shape) * (1 + 1e-14)).all()
+
+
+@pytest.mark.parametrize("cell", [ls.LSTM, ls.PeepholeLSTM, ls.SLSTM], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("path", ["total", "direct"])
+def test_bounds_of_other_paths_hold(cell, path):
+    """Total derivatives read the gates of the step before, which share the ranges of their names."""
+    for gain, bias in ((1.0, 1.0), (4.0, 0.1)):
+        p, values, _ = run(cell, np.random.default_rng(7), gain, bias)
+        now = {name: array[2:] for name, array in values.items() if np.ndim(array) > 1}
+        earlier = {lagged(name): array[1:-1] for name, array in values.items() if np.ndim(array) > 1}
+        given = {**p, **earlier, **now}
+        for state in cell.states:
+            block = ls.jacobian(cell, state, state, path=path)
+            norms = np.linalg.norm(block.evaluate(given), 2, axis=(-2, -1))
+            limits = ls.bound(cell, state, state, path=path).evaluate(given)
+            assert (norms <= np.broadcast_to(limits, norms.shape) * (1 + 1e-14)).all()
 
 
 @pytest.mark.parametrize(("activation", "factor"), [("tanh", 1.0), ("sigmoid", 0.25)])

@@ -217,8 +217,19 @@ def test_a_quadratic_pair_of_eigenvalues_and_its_gain():
         assert np.sign(radius - 1) == largest
 
 
+TWO = ls.Cell("two matrices", "h = tanh(W_hh @ h_prev + 0.5 * (V_hh @ h_prev) + W_xh @ x)", states="h")
+SYMMETRIC = ls.Cell("symmetric", "h = tanh(W_hh @ h_prev + W_hh.T @ h_prev + W_xh @ x)", states="h")
+
+
+def test_gains_of_sums_of_matrices():
+    assert ls.zero_state(TWO).critical_gain == 2 / sp.sqrt(5)  # variances add: 1 + ¼
+    assert ls.zero_state(SYMMETRIC).critical_gain == 1 / (2 * sp.sqrt(2))
+
+
 @pytest.mark.parametrize(
-    "cell", [ls.RNN, ls.LSTM, ls.ProjectionLSTM, ls.AntisymmetricRNN, ls.JANET], ids=lambda c: c.name
+    "cell",
+    [ls.RNN, ls.LSTM, ls.ProjectionLSTM, ls.AntisymmetricRNN, ls.JANET, TWO, SYMMETRIC],
+    ids=lambda cell: cell.name,
 )
 def test_the_spectral_radius_passes_one_at_the_critical_gain(cell):
     zero = ls.zero_state(cell)
@@ -246,6 +257,7 @@ def test_text_and_latex():
         (lambda: ls.zero_state(ls.LSTM, x=1), ValueError, "unknown bias, vector, constant or state of LSTM 'x'"),
         (lambda: ls.zero_state(ls.LSTM, b_f="1"), TypeError, "one number for all units"),
         (lambda: ls.zero_state(ls.LSTM, b_f=np.nan), ValueError, "finite"),
+        (lambda: ls.zero_state(ls.LeakyRNN, alpha=sp.Symbol("a")), ValueError, "finite real number"),
         (lambda: ls.zero_state("LSTM"), TypeError, "expected a Cell"),
         (lambda: ls.zero_state(ls.LSTM).spectrum(), ValueError, "no value for W_hg"),
         (lambda: ls.zero_state(ls.MinGRU).spectrum(), ValueError, "size cannot be told"),

@@ -161,7 +161,11 @@ def _number(cell: Cell, name: str, value: Any) -> sp.Expr:
         )
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number, sp.Expr)):
         raise TypeError(f"{name} = {value!r}: expected one number for all units.")
-    return value if isinstance(value, sp.Expr) else exact(finite(name, value).item())
+    if isinstance(value, sp.Expr):
+        if not (value.is_number and value.is_extended_real and not value.is_infinite):
+            raise ValueError(f"{name} = {value}: expected a finite real number.")
+        return value
+    return exact(finite(name, value).item())
 
 
 def _forward(cell: Cell, given: Mapping[str, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
