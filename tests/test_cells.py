@@ -185,8 +185,6 @@ def test_constants_are_numbers_in_the_parameters_and_symbols_in_print():
     assert np.allclose(kernel.step({**p, "alpha": 1.0}, x, h), rnn.step(shared, x, h), rtol=0, atol=1e-16)
     with pytest.raises(ValueError, match="expected one number"):
         kernel.step({**p, "alpha": np.ones(2)}, x, h)
-    with pytest.raises(ValueError, match="one number for all units"):
-        ls.jacobian(ls.LeakyRNN, "h", "alpha")
     assert kernel.parameters(2, 1, rng=0, dtype=np.float32)["W_hh"].dtype == np.float32
     single = kernel.parameters(2, 1, rng=0, dtype=np.float32)
     assert kernel.step(single, np.float32([0.3]), np.float32([0.1, 0.2])).dtype == np.float32
@@ -218,7 +216,7 @@ def test_the_ablations_of_greff_are_what_they_say():
     assert "i" not in cells.NIG.node
     assert str(ls.jacobian(cells.NFG, "c", "c")) == "diag(1+g⊙i⊙p_i⊙(1−i))"
     assert str(ls.jacobian(cells.NIAF, "g", "h")) == "W_hg"
-    assert str(ls.jacobian(cells.NOAF, "h", cells.NOAF["c"])) == "diag(c′⊙o⊙p_o⊙(1−o)+o)"
+    assert str(ls.jacobian(cells.NOAF, "h", cells.NOAF["c"])) == "diag(o⊙(1+c′⊙p_o⊙(1−o)))"
     assert cells.NP.vector_parameters == ("b_f", "b_i", "b_g", "b_o", "b_y")
     assert cells.FGR.states == ("h", "c", "i", "f", "o")
     assert len([name for name in cells.FGR.weights if name[2] in "ifo" and name[3] in "ifo"]) == 9
