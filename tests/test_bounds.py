@@ -180,6 +180,13 @@ def test_numbers_come_from_norms_or_arrays_and_keep_leading_axes():
     assert ls.bound(ls.LeakyRNN, "h", "h").evaluate(W_hh=0.5) == pytest.approx(0.95, rel=1e-15)
 
 
+def test_a_forget_gate_below_one_bounds_the_cell_state():
+    """|c| ≤ 0.9·|c| + 1 leaves [−10, 10] invariant, and no smaller interval."""
+    found = ranges(ls.LSTM, (("f", Range(sp.Integer(0), sp.Rational(9, 10))),))
+    assert found["c"] == found["c_prev"] == Range(sp.Integer(-10), sp.Integer(10))
+    assert text(ls.LSTM, "c", "h", f=(0, 0.9)) == "5/2·‖W_hf‖ + ¼‖W_hi‖ + ‖W_hg‖"
+
+
 def test_ranges_given_by_hand_sharpen_a_bound():
     assert text(ls.LSTM, "c", "h", c=(-2, 2)) == "½‖W_hf‖ + ¼‖W_hi‖ + ‖W_hg‖"
     assert text(ls.LSTM, "c", "c", f=(0, 0.9)) == "9/10"

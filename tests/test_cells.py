@@ -235,3 +235,39 @@ def test_replace_refuses_what_makes_no_cell():
         ls.LSTM.replace(i="f\ng = f")
     assert ls.LSTM.replace(f=0.5).name == "LSTM (f = 0.5)"
     assert "W_xi" not in ls.LSTM.replace(i="1 - f").weights
+
+
+# --- layer normalisation needs no node of its own: the mean is a matrix with all entries 1/n ---------------------
+
+NORMALISED = ls.Cell(
+    "layer-normalised RNN",
+    """
+    a = W_xh @ x + W_hh @ h_prev       # pre-activation
+    d = a - M_aa @ a                   # centred
+    q = d * d
+    v = M_aa @ q                       # variance
+    s = sqrt(v + 1e-5)                 # standard deviation
+    r = d / s                          # normalised
+    h = tanh(g_r * r + b_h)            # hidden state
+    """,
+    states="h",
+    vectors="g_r",
+    reference="J. L. Ba, J. R. Kiros, G. E. Hinton, Layer normalization, arXiv 1607.06450, eq. 4",
+)
+
+
+def test_layer_normalisation_is_two_products_with_the_averaging_matrix():
+    assert str(ls.jacobian(NORMALISED, "r", "a")) == (
+        "diag(1/s) − diag(1/s)·M_aa − diag(0.5·d/s³)·M_aa·diag(2·d) + diag(0.5·d/s³)·M_aa·diag(2·d)·M_aa"
+    )
+    assert (
+        ls.verify(NORMALISED, [ls.jacobian(NORMALISED, "h", "h"), ls.jacobian(NORMALISED, "r", "a")]).entries > 20
+    )
+    kernel, rng = ls.Kernel(NORMALISED), np.random.default_rng(0)
+    p, x, state = drawn(kernel, rng, (3,))
+    p["M_aa"] = np.full((16, 16), 1 / 16)
+    assert np.abs(kernel.jacobian(p, x, state) - by_complex_step(kernel, p, x, state)).max() <= 1e-13
+    values = kernel.evaluate(p, x, state)
+    local, r, s = kernel.jacobian(p, x, state, "r", "a"), values["r"], values["s"]
+    rank_one = r[:, :, None] * r[:, None, :] / 16  # (I − 11ᵀ/n − rrᵀ/n)/s, but for the 1e-5
+    assert np.abs(local - (np.eye(16) - 1 / 16 - rank_one) / s[:, :, None]).max() <= 1e-14

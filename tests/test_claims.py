@@ -214,6 +214,19 @@ def test_the_plain_network(claim, name):
         assert "1211.5063" in verdict.mistake.explanation
 
 
+def test_a_gate_before_the_product_stands_on_the_right():
+    t = ls.GRU.symbols
+    wrong = (
+        ls.diag(t.z)
+        + ls.diag((t.h_prev - t.n) * t.z * (1 - t.z)) @ t.W_hz
+        + ls.diag((1 - t.z) * (1 - t.n**2) * t.r) @ t.W_qn
+        + ls.diag((1 - t.z) * (1 - t.n**2)) @ t.W_qn @ ls.diag(t.h_prev * t.r * (1 - t.r)) @ t.W_hr
+    )
+    verdict = ls.check(ls.GRU, "h", "h", wrong)
+    assert verdict.mistake.name == "a diagonal on the wrong side of its weight"
+    assert "W·diag(r)" in verdict.mistake.explanation
+
+
 def test_which_path_is_missing_is_said():
     verdict = ls.check(ls.LSTM, "c", "h", A - ls.diag(s.g * I) @ s.W_hi)
     assert verdict.mistake.explanation == "what comes through the input gate i is missing"
@@ -370,6 +383,8 @@ def test_a_table_as_one_function():
 def test_a_lost_side_is_refused():
     with pytest.raises(ValueError, match=r"stands is lost.*Write ls.diag\(f\) @ W_hf"):
         ls.check(ls.LSTM, "f", "h", s.W_hf * s.f)
+    with pytest.raises(ValueError, match=r"Write ls.diag\(f\*\(1 - f\)\) @ W_hf"):
+        ls.check(ls.LSTM, "f", "h", s.f * (1 - s.f) * s.W_hf)
     with pytest.raises(ValueError, match="is lost"):
         ls.diag(s.f) + s.f * s.W_hf
     with pytest.raises(ValueError, match=r"write diag\(1 - f\) on the side"):

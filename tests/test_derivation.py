@@ -6,83 +6,13 @@ import re
 
 import numpy as np
 import pytest
-import sympy as sp
 from conftest import CELLS
+from printed import N, Numbers
 
 import lstm_sym as ls
 from lstm_sym import cells as shipped
-from lstm_sym.cell import Affine, Weight
-from lstm_sym.functions import FORMS, Slope
-from lstm_sym.typeset.steps import Derivative, Local
 
 ALL = [*CELLS, *(getattr(shipped, name) for name in shipped.__all__)]
-N, STEP = 2, 1e-25
-
-
-class Numbers:
-    """A cell at n = 2 with random numbers: derivatives by complex step, factors of derivations as matrices."""
-
-    def __init__(self, cell: ls.Cell, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.cell = cell
-        self.given = {name: rng.uniform(0.2, 1.0, N) for name in (*cell.inputs, *cell.vector_parameters)}
-        self.given |= {name: rng.uniform(0.2, 1.0, N) for name in cell.vectors if name.endswith("_prev")}
-        self.given |= {name: np.full(N, value) for name, value in cell.constants.items()}
-        self.weights = {name: rng.standard_normal((N, N)) for name in cell.weights}
-        self.values = self.run({})
-
-    def run(self, moved):
-        """All vectors of a step; those in ``moved`` have the values given there."""
-        values = {**self.given, **moved}
-        for node in self.cell.nodes:
-            if node.name in moved:
-                continue
-            if isinstance(node, Affine):
-                products = [self.weight(self.cell.factor(w)) @ values[v] for w, v in node.products]
-                values[node.name] = sum(products) + sum(values[b] for b in node.biases)
-            else:
-                values[node.name] = self.scalar(node.expression, values)
-        return values
-
-    def weight(self, weight):
-        matrix = self.weights[weight.name]
-        return matrix.T if weight.transposed else matrix
-
-    def scalar(self, expression, values):
-        names = sorted(symbol.name for symbol in expression.free_symbols)
-        slopes = {slope: slope.from_value for slope in expression.atoms(Slope)}
-        function = sp.lambdify(
-            [sp.Symbol(n, real=True) for n in names], expression.xreplace(slopes), [FORMS, "numpy"]
-        )
-        return np.broadcast_to(function(*(values[n] for n in names)), (N,))
-
-    def derivative(self, of, wrt):
-        columns = []
-        for unit in np.eye(N):
-            moved = self.run({wrt: self.values[wrt] + 1j * STEP * unit})
-            columns.append(moved[of].imag / STEP)
-        return np.stack(columns, -1)
-
-    def factor(self, factor):
-        if isinstance(factor, Derivative):
-            return self.derivative(factor.of, factor.wrt)
-        if isinstance(factor, Weight):
-            return self.weight(factor)
-        if isinstance(factor, Local):
-            return np.diag(self.scalar(factor.expression, self.values))
-        return sum(self.term(term) for term in factor)
-
-    def term(self, term):
-        matrix = np.diag(self.scalar(term.diagonals[0], self.values))
-        for weight, diagonal in zip(term.weights, term.diagonals[1:], strict=True):
-            matrix = matrix @ self.weight(weight) @ np.diag(self.scalar(diagonal, self.values))
-        return matrix
-
-    def line(self, step):
-        total = np.zeros((N, N))
-        for addend in step.addends:
-            total = total + np.linalg.multi_dot([np.eye(N), np.eye(N), *map(self.factor, addend)])
-        return total
 
 
 @pytest.mark.parametrize("cell", ALL, ids=lambda cell: cell.name)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from conftest import CELLS
+from printed import Numbers, read, spelled
 
 import lstm_sym as ls
 from lstm_sym import cells as shipped
@@ -36,6 +38,8 @@ GREEK = ls.Cell(
     constants={"alpha": 0.5},
 )
 
+STACK = ls.stack(ls.LSTM, ls.GRU)
+
 
 def printed(cell, notation):
     """LaTeX of every quantity of one step: vectors at their times, parameters."""
@@ -44,7 +48,7 @@ def printed(cell, notation):
     return texts | {name: called.weight(name) for name in cell.weights}
 
 
-@pytest.mark.parametrize("cell", [*ALL, GREEK], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", [*ALL, GREEK, STACK], ids=lambda cell: cell.name)
 def test_no_two_quantities_print_alike(cell):
     for notation in NOTATIONS:
         texts = printed(cell, notation)
@@ -91,3 +95,37 @@ def test_wrong_choices_list_the_known_ones(choice, message):
 def test_something_else_in_place_of_a_notation_is_refused():
     with pytest.raises(TypeError, match=r"expected a lstm_sym.Notation"):
         ls.latex(ls.LSTM, notation="W-U")
+
+
+READ = [
+    ls.Notation(),
+    ls.Notation(weights="W-U", product="circ", bold=True, gates="Gamma"),
+    ls.Notation(weights="concatenated", time=False, diagonal="D"),
+    ls.Notation(vectors="row"),
+    ls.Notation(weights="concatenated", vectors="row", bold=True, diagonal="D", gates="Gamma"),
+    ls.Notation(weights="W-U", vectors="row", time=False),
+]
+
+
+@pytest.mark.parametrize("cell", [*ALL, GREEK, STACK], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("notation", READ, ids=lambda n: f"{n.weights} {n.vectors} {n.gates}")
+def test_what_is_printed_is_right_under_its_own_convention(cell, notation):
+    """Read back as numbers: the forward pass, and every Jacobian, of rows with the row convention's weights."""
+    numbers = Numbers(cell)
+    known = spelled(cell, notation, numbers)
+    lines = ls.latex(cell, label="", notation=notation).split("\n")[1:-1]
+    text = " ".join(line.removesuffix(r" \\").removeprefix(r"&\qquad ") for line in lines if "nonumber" not in line)
+    for line in cell.lines:
+        left = names(cell, notation).vector(line.target)
+        right = text.split(f"{left} &= ", 1)[1].split(" &= ")[0]
+        if right != text.split(" &= ")[-1]:
+            right = right.rsplit(" ", 1)[0]
+        np.testing.assert_allclose(read(right, known).array, numbers.values[line.target], rtol=1e-13)
+    for state in cell.states:
+        for wrt in (*cell.states, *cell.inputs):
+            value = ls.jacobian(cell, state, wrt)
+            if value.is_zero:
+                continue
+            found = read(value.latex(notation=notation), known).array
+            expected = numbers.derivative(value.of, value.wrt)
+            np.testing.assert_allclose(found, expected.T if notation.row else expected, rtol=1e-11, atol=1e-14)

@@ -30,11 +30,8 @@ def test_the_backward_run_reads_the_inputs_from_the_end():
 def test_gradient_against_complex_step():
     p = PAIR.parameters(4, 3, rng=1)
     found = PAIR.gradient(p, X, squares)
-    for direction, name, place in [
-        ("forward", "W_hf", (1, 2)),
-        ("backward", "W_xg", (0, 1)),
-        ("backward", "b_o", (3,)),
-    ]:
+    places = [("forward", "W_hf", (1, 2)), ("backward", "W_xg", (0, 1)), ("backward", "b_o", (3,))]
+    for direction, name, place in places:
         moved = {d: {k: v.astype(complex) for k, v in values.items()} for d, values in p.items()}
         moved[direction][name][place] += 1e-30j
         h = PAIR.run(moved, X)["h"]

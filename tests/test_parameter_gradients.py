@@ -183,6 +183,16 @@ def test_forwards_through_time_is_backwards_through_time(cell):
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * max(1, np.abs(expected).max()))
 
 
+def test_kernels_evaluate_them():
+    kernel, p, x, start = problem(ls.LSTM, steps=3, batch=(2,))
+    values = kernel.evaluate(p, x, start)
+    for of, wrt in (("c", "W_hf"), ("state", "W_xo"), ("c", "W_ho"), ("y", "W_hy")):
+        expected = ls.jacobian(ls.LSTM, of, wrt).evaluate({**values, **p})
+        found = kernel.jacobian(p, x, start, of, wrt)
+        assert found.shape == (3, 2, *expected.shape[-2:])
+        np.testing.assert_array_equal(found, np.broadcast_to(expected, found.shape))
+
+
 def test_batches_run_side_by_side():
     kernel, p, x, start = problem(ls.LSTM, steps=4, batch=(2,))
     values = run_of(kernel, p, x, start)

@@ -270,13 +270,19 @@ class Cell:
         return (*self.inputs, *(lagged(state) for state in self.states), *(node.name for node in self.nodes))
 
     @cached_property
-    def activations(self) -> Mapping[sp.Expr, sp.Symbol]:
-        """sigmoid(a_f) → f for every node that is one function of others: what lets a slope print as f(1−f)."""
-        return {
-            node.expression: unit(node.name)
-            for node in self.nodes
-            if isinstance(node, Elementwise) and isinstance(node.expression, sp.Function)
-        }
+    def activations(self) -> Mapping[sp.Expr, sp.Expr]:
+        """sigmoid(a_f) → f for every node that is one function of others: what lets a slope print as f(1−f).
+
+        A root, s = √v, stands for 1/√v as well.
+        """
+        found: dict[sp.Expr, sp.Expr] = {}
+        for node in self.nodes:
+            whole = node.expression if isinstance(node, Elementwise) else sp.S.Zero
+            if isinstance(whole, sp.Function):
+                found[whole] = unit(node.name)
+            elif whole.is_Pow and not whole.exp.is_Integer:
+                found |= {whole: unit(node.name), 1 / whole: 1 / unit(node.name)}
+        return found
 
     def factor(self, name: str) -> Weight:
         """The weight in a product of an affine node, "W_hh" or, transposed, "W_hh.T"."""
