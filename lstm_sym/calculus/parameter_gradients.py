@@ -21,6 +21,7 @@ from lstm_sym.cell import Cell
 from lstm_sym.checks import finite, unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation
+from lstm_sym.notation.aligned import align
 from lstm_sym.notation.wrapping import in_terminal
 
 #: Bytes of a derivative by a matrix above which it is not formed.
@@ -247,7 +248,7 @@ class ParameterTable:
         """One line of an ``align*`` a state."""
         script = text.LatexScript(self.cell, a_notation(notation))
         lines = [script.equation(block).replace(" = ", " &= ", 1) for block in self]
-        return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
+        return align([("", [line]) for line in lines], numbered=False)
 
     def _repr_latex_(self) -> str:
         return self.latex()

@@ -16,6 +16,7 @@ from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell
 from lstm_sym.functions import Array
 from lstm_sym.notation import STANDARD, Notation, a_notation, unicode_timeless
+from lstm_sym.notation.aligned import align
 from lstm_sym.notation.wrapping import in_terminal
 
 
@@ -86,7 +87,7 @@ class Sensitivity:
         script = text.LatexScript(self.cell, writer.notation)
         blocks = list(self.immediate) if isinstance(self.immediate, ParameterTable) else [self.immediate]
         lines += [f"{script.left(block, 'kronecker')} &= {script.right(block)}" for block in blocks]
-        return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
+        return align([("", [line]) for line in lines], numbered=False)
 
     def _repr_latex_(self) -> str:
         return self.latex()

@@ -211,19 +211,27 @@ class Kernel:
     ) -> Array:
         """The Jacobian in numbers, (..., S, S) for the state, from the same terms that ``ls.jacobian`` prints.
 
-        ``of``, ``wrt`` and ``path`` ("partial" or "direct") are those of ``ls.jacobian``. A total derivative also
-        reads the gates of the step before, which ``x`` and ``state`` do not determine: see ``path="total"`` of
-        ``ls.gradient_norms`` and ``ls.singular_spectrum``, or ``Jacobian.evaluate``.
+        ``of``, ``wrt`` and ``path`` ("partial" or "direct") are those of ``ls.jacobian``; by a weight, its columns
+        are stacked. A total derivative also reads the gates of the step before, which ``x`` and ``state`` do not
+        determine: see ``path="total"`` of ``ls.gradient_norms`` and ``ls.singular_spectrum``, or
+        ``Jacobian.evaluate``.
         """
         if path == "total":
             raise ValueError(
                 "path = 'total' needs the gates of the step before; a trajectory has them:"
                 " use ls.singular_spectrum(..., path='total'), or ls.jacobian(...).evaluate(values)."
             )
+        if wrt in (*self.cell.weights, *self.cell.constants):
+            return self._by_parameter(parameters, x, state, jacobian(self.cell, of, wrt, path))
         key = (of, wrt, path)
         if key not in self._blocks:
             self._blocks[key] = jacobian_blocks(self.cell, of, wrt, path)
         return self._dense(self._blocks[key], parameters, x, state)
+
+    def _by_parameter(self, parameters: Mapping[str, Any], x: Any, state: Any, immediate: Any) -> Array:
+        bound, x, state = self._checked(parameters, x, state)
+        found: Array = immediate.evaluate({**self._evaluate(bound, x, state), **bound})
+        return np.broadcast_to(found, (*np.broadcast_shapes(x.shape[:-1], state.shape[:-1]), *found.shape[-2:]))
 
     def within(self, parameters: Mapping[str, Any], x: Any, state: Any, wrt: str) -> Array:
         """What state ``wrt`` does to all states of its own step, (..., S, n): identity in its own rows.
