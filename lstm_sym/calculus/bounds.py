@@ -223,6 +223,8 @@ def bound(
     >>> import lstm_sym as ls
     >>> ls.bound(ls.LSTM, "c", "h")
     ¼‖c‖∞·‖W_hf‖ + ¼‖W_hi‖ + ‖W_hg‖
+    >>> ls.bound(ls.LSTM, "c", "h", f=(0, 0.9))                 # then |c| ≤ 10
+    5/2·‖W_hf‖ + ¼‖W_hi‖ + ‖W_hg‖
     >>> ls.bound(ls.RNN(activation="sigmoid"), "h", "h").vanishing
     ‖W_hh‖ < 4
     >>> ls.bound(ls.LSTM, "c", "h", c=(-2, 2)).evaluate(W_hf=1.5, W_hi=1.0, W_hg=0.5)

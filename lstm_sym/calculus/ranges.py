@@ -20,6 +20,8 @@ from lstm_sym.notation import lag_of, lagged
 Ranges = dict[str, Range]
 Given = tuple[tuple[str, Range], ...]
 
+#: How many steps a range may grow by itself.
+ROUNDS = 4
 #: Where an end that keeps moving is tried next.
 THRESHOLDS = (sp.S.Zero, sp.S.One, sp.oo)
 
@@ -50,18 +52,35 @@ def ranges(cell: Cell, given: Given = ()) -> Ranges:
     """The range of every vector at every step of any run from the zero state, whatever the inputs and parameters.
 
     States start at [0, 0] and grow to what a step makes of them until a step adds nothing: the range found is
-    invariant. Where it keeps growing it is tried up to ±1, and then without end. Constants have their values.
+    invariant. Where it keeps growing it is tried where a geometric growth would end (|c| ≤ 10 for c = f⊙c + i⊙g
+    with f ≤ 0.9), then up to ±1, and then without end. Constants have their values.
     """
     known = dict(given)
     states = {state: known.get(state, Range(sp.S.Zero, sp.S.Zero)) for state in cell.states}
-    rounds = 0
-    while True:  # after the first rounds every end moves at most three times
+    history: list[Ranges] = []
+    while True:  # after the first rounds every end moves a few times at most
         after = _step(cell, states, known)
         grown = {state: union(before, after[state]) for state, before in states.items()}
         if grown == states:
             return {**after, **{lagged(state): _within(known, state, found) for state, found in states.items()}}
-        states = grown if rounds < 3 else {s: _widened(states[s], grown[s]) for s in states}
-        rounds += 1
+        history.append(states)
+        if len(history) == ROUNDS:
+            before = history[-2]
+            states = {s: _where_growth_ends(before[s], states[s], grown[s]) for s in states}
+        else:
+            states = grown if len(history) < ROUNDS else {s: _widened(states[s], grown[s]) for s in states}
+
+
+def _where_growth_ends(a: Range, b: Range, c: Range) -> Range:
+    """The limits of ends that grow geometrically from a to b to c; the others are c's."""
+    return Range(-_limit(-a.low, -b.low, -c.low), _limit(a.high, b.high, c.high))
+
+
+def _limit(a: sp.Expr, b: sp.Expr, c: sp.Expr) -> sp.Expr:
+    """The limit of a, b, c, … if their differences are those of a geometric series that converges, else c."""
+    if not (a.is_Rational and b.is_Rational and c.is_Rational and b - a > c - b > 0):
+        return c
+    return c + (c - b) ** 2 / ((b - a) - (c - b))
 
 
 def _widened(before: Range, now: Range) -> Range:
