@@ -56,7 +56,10 @@ def check(cell: Cell, of: Any, wrt: Any, claim: Any, path: str = "partial") -> V
     if isinstance(question, JacobianTable):
         return _check_table(question, claim)
     if not isinstance(question, Jacobian):
-        raise ValueError(f"wrt = {wrt!r} is a parameter's derivative with three indices: ask for what it feeds.")
+        raise ValueError(
+            f"wrt = {wrt!r}: a derivative by a parameter has three indices, and claims are about matrices."
+            " Check the derivative by a vector that it is applied to."
+        )
     return _check_one(question, claim)
 
 

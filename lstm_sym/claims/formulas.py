@@ -134,6 +134,8 @@ def formula(value: Any) -> Formula | None:
         return None
     if value.is_commutative:
         return diag(value)
+    for part in sp.Add.make_args(value):
+        _refuse_lost_side(part)
     return Formula(tuple(_plain_term(part) for part in sp.Add.make_args(sp.expand(value))))
 
 
@@ -148,23 +150,29 @@ def _factor(value: Any) -> Formula | None:
 
 
 def _plain_term(part: sp.Expr) -> Term:
-    """A product of numbers and weights; with vectors in it, the side of the diagonal would be a guess."""
+    """A product of numbers and weights, or the diagonal of a vector."""
     if part.is_commutative:
         return diag(part).terms[0]
+    coefficient, matrices = _refuse_lost_side(part)
+    term = Term((coefficient,))
+    for matrix in matrices:
+        for _ in range(_power(matrix)):
+            term = term @ Term((sp.S.One, sp.S.One), (_weight(matrix.as_base_exp()[0]),))
+    return term
+
+
+def _refuse_lost_side(part: sp.Expr) -> tuple[sp.Expr, list[sp.Expr]]:
+    """(number, matrices) of a plain product; with vectors in it, the side of the diagonal would be a guess."""
     commuting, matrices = part.args_cnc()
     coefficient = sp.Mul(*commuting)
-    if not coefficient.is_number:
+    if matrices and not coefficient.is_number:
         weights = sp.Mul(*matrices)
         raise ValueError(
             f"{part}: SymPy moves vectors past the weight in a plain product, so the side on which the diagonal"
             f" stands is lost. diag(v) @ W scales the rows of W, W @ diag(v) its columns."
             f" Write ls.diag({coefficient}) @ {weights}, or {weights} @ ls.diag({coefficient})."
         )
-    term = Term((coefficient,))
-    for matrix in matrices:
-        for _ in range(_power(matrix)):
-            term = term @ Term((sp.S.One, sp.S.One), (_weight(matrix.as_base_exp()[0]),))
-    return term
+    return coefficient, matrices
 
 
 def _power(matrix: sp.Expr) -> int:

@@ -42,7 +42,7 @@ class Claimed:
                 returned = self.function(Values(point))
         except Exception as error:
             shapes = _shapes(error)
-            raise ValueError(f"{what} raised {type(error).__name__}: {error}.{shapes}") from error
+            raise ValueError(f"{what} raised {type(error).__name__}: {str(error).rstrip(' .')}.{shapes}") from error
         if returned is None:
             raise ValueError(f"{what} returned nothing: does it lack a return?")
         array = numeric(f"what {what} returned", returned)

@@ -87,7 +87,7 @@ class Values(Mapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._values:
-            raise unknown_name(f"quantity of {self._cell}", name, self)
+            raise unknown_name(f"quantity of {self._cell}", name, [name for name in self if lag_of(name)[1] < 2])
         return self._values[name]
 
     def __getattr__(self, name: str) -> Array:

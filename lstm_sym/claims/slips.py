@@ -8,10 +8,11 @@ import sympy as sp
 
 from lstm_sym.calculus.explicit import through_gates
 from lstm_sym.calculus.terms import Term
+from lstm_sym.calculus.text import unicode_scalar_style
 from lstm_sym.cell import Cell
 from lstm_sym.claims.mistakes import Mistake, Truth, catalogue
 from lstm_sym.functions import Slope, sigmoid, tanh
-from lstm_sym.notation import TIMED, scalar
+from lstm_sym.notation import scalar
 
 
 def weights_transposed(right: Truth) -> Iterator[Mistake]:
@@ -45,10 +46,16 @@ def wrong_side(right: Truth) -> Iterator[Mistake]:
     yield Mistake("a diagonal on the wrong side of its weight", explanation, right.everywhere(swaps))
     for k, piece in enumerate(right.pieces):
         for place, weight in enumerate(piece.term.weights):
-            here = f"at {weight.name}: {explanation}"
             for change in (_swapped, _moved):
                 wrong = right.changed(k, change(piece.term, place))
+                here = f"at {weight.name}: {explanation}"
                 yield Mistake("a diagonal on the wrong side of its weight", here, wrong)
+            here = (
+                f"at {weight.name}: what is done to a vector before the product, W·(r⊙v), stands on the right,"
+                " W·diag(r): it scales the columns of W"
+            )
+            wrong = right.changed(k, _moved(piece.term.T, len(piece.term.weights) - 1 - place).T)
+            yield Mistake("a diagonal on the wrong side of its weight", here, wrong)
 
 
 def _swapped(term: Term, place: int) -> Term:
@@ -82,7 +89,7 @@ def wrong_slopes(right: Truth) -> Iterator[Mistake]:
 def _slope_mistake(right: Truth, cell: Cell, slopes: list[Slope], k: int, changes: dict[int, Term]) -> Mistake:
     name, why, _ = _wrong_values(cell, slopes[0])[k]
     pairs = [
-        f"{_text(_wrong_values(cell, s)[k][2])} stands where {_text(through_gates(cell, s))} belongs"
+        f"{_text(cell, _wrong_values(cell, s)[k][2])} stands where {_text(cell, through_gates(cell, s))} belongs"
         for s in slopes
     ]
     return Mistake(name, f"{', '.join(pairs)}; {why}", right.everywhere(changes))
@@ -98,7 +105,7 @@ def _wrong_values(cell: Cell, slope: Slope) -> list[tuple[str, str, sp.Expr]]:
     right = slope.of.slope_from_value(value)
     of = slope.of.__name__
     symbol = {"sigmoid": "σ"}.get(of, of)
-    rule = f"{symbol}′ = {_text(slope.of.slope_from_value(sp.Symbol(symbol, real=True))).replace('ₜ', '')}"
+    rule = f"{symbol}′ = {_text(cell, slope.of.slope_from_value(sp.Symbol(symbol, real=True)))}"
     found = [
         (f"{symbol} for {symbol}′", f"that is the gate's value and not its slope: {rule}", value),
         (f"{symbol}′ forgotten", f"the chain rule passes through the activation: {rule}", sp.S.One),
@@ -122,8 +129,8 @@ def _wrong_values(cell: Cell, slope: Slope) -> list[tuple[str, str, sp.Expr]]:
     return [entry for entry in found if entry[2] != right]
 
 
-def _text(expression: sp.Expr) -> str:
-    return scalar(expression, TIMED)
+def _text(cell: Cell, expression: sp.Expr) -> str:
+    return scalar(expression, unicode_scalar_style(cell))
 
 
 def factor_missing(right: Truth) -> Iterator[Mistake]:
@@ -137,7 +144,7 @@ def factor_missing(right: Truth) -> Iterator[Mistake]:
                 diagonals[place] = through_gates(right.question.cell, diagonal) / factor
                 yield Mistake(
                     "a factor missing",
-                    f"{_text(factor)} is missing in {piece.where}",
+                    f"{_text(right.question.cell, factor)} is missing in {piece.where}",
                     right.changed(k, Term(tuple(diagonals), piece.term.weights)),
                 )
         for place, weight in enumerate(piece.term.weights):

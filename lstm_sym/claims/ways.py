@@ -9,7 +9,7 @@ import sympy as sp
 
 from lstm_sym.calculus.derive import PATHS, _node_terms, accumulate, jacobian, within_step
 from lstm_sym.calculus.terms import IDENTITY, Terms, merged, product
-from lstm_sym.calculus.text import unicode_name
+from lstm_sym.calculus.text import unicode_name, unicode_vector
 from lstm_sym.cell import Elementwise, Node
 from lstm_sym.cell.graph import unit
 from lstm_sym.claims.binding import size_key
@@ -27,7 +27,7 @@ def other_path(right: Truth) -> Iterator[Mistake]:
     """The claim is right, for another of the three paths."""
     q = right.question
     for path in PATHS:
-        if path == q.path:
+        if path == q.path or (path == "total" and q.wrt in q.cell.parameters):
             continue
         other = jacobian(q.cell, q.of, q.cell[q.wrt], path)
         if other.is_zero and not q.is_zero:
@@ -137,11 +137,11 @@ def product_rule(right: Truth) -> Iterator[Mistake]:
                 if len(factors) > 1:
                     without = node.expression.xreplace({part: part / factor})
                     other = [f for f in factors if f != factor]
-                    text = " and ".join(unicode_at_time(f.name) for f in other)
+                    text = " and ".join(unicode_vector(q.cell, f.name) for f in other)
                     yield Mistake(
                         "a factor missing",
-                        f"in {unicode_at_time(node.name)} the factor {unicode_at_time(factor.name)} stands beside"
-                        f" {text} and stays when {text} is differentiated",
+                        f"in {unicode_at_time(node.name)} the factor {unicode_vector(q.cell, factor.name)} stands"
+                        f" beside {text} and stays when {text} is differentiated",
                         right.with_terms(_with_node(right, Elementwise(node.name, without))),
                     )
 
