@@ -105,13 +105,13 @@ class Writer:
         body += returned_dict([(name, self.names[name]) for name in known])
         forward = function(
             "_forward(p, x, state)",
-            ["Inputs, entering states and all that the new states depend on, each (..., n)."],
+            "Inputs, entering states and all that the new states depend on, each (..., n).",
             body,
         )
         return "\n\n".join([forward, self._evaluate(), self._step()])
 
     def _evaluate(self) -> str:
-        doc = ["Every named quantity of a step, each (..., n); outputs where there are parameters for them."]
+        doc = "Every named quantity of a step, each (..., n); outputs where there are parameters for them."
         body = ["v = _forward(parameters, x, state)"]
         if self.program.outputs:
             body = ["p, v = parameters, _forward(parameters, x, state)"]
@@ -127,7 +127,7 @@ class Writer:
     def _step(self) -> str:
         parts = ", ".join(f'v["{state}"]' for state in self.cell.states)
         body = ["v = _forward(parameters, x, state)", self.lead("x", "state"), f"return _join(lead, {parts})"]
-        return function("step(parameters, x, state)", ["The next state, (..., S)."], body)
+        return function("step(parameters, x, state)", "The next state, (..., S).", body)
 
     def lead(self, *arrays: str) -> str:
         """The line that finds the leading axes of some arrays."""
@@ -153,7 +153,7 @@ class Writer:
             body += assigned(f"J_{row}_{column}", parts or [zero])
         rows = [f"[{', '.join(f'J_{r}_{c}' for c in program.entering)}]" for r in cell.states]
         body.append(f"return _blocks(lead, {', '.join(rows)})")
-        doc = [f"The Jacobian of the new state ({', '.join(cell.states)}) by the old one, (..., S, S), [out, in]."]
+        doc = f"The Jacobian of the new state ({', '.join(cell.states)}) by the old one, (..., S, S), [out, in]."
         return function("jacobian(parameters, x, state)", doc, body)
 
     def _sum(self, terms: Sequence[Term], shape: list[str], sizes: list[str]) -> list[str]:

@@ -27,7 +27,7 @@ def assigned(left: str, parts: Sequence[str], sign: str = " + ") -> list[str]:
 
 def listed(names: Sequence[str]) -> str:
     """A tuple of texts: ("h", "c")."""
-    return "(" + ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "") + ")"
+    return "(" + tupled(f'"{name}"' for name in names) + ")"
 
 
 def wrapped(parts: Sequence[str]) -> list[str]:
@@ -45,12 +45,16 @@ def returned_dict(items: Sequence[tuple[str, str]]) -> list[str]:
     return ["return {", *wrapped([f'"{name}": {value}' for name, value in items]), "}"]
 
 
-def function(signature: str, doc: Sequence[str], body: Iterable[str]) -> str:
-    """The text of a function; a document of several lines is indented with it."""
-    text = "\n".join(indented(doc))[4:]
-    quoted = f'"""{text}"""' if len(doc) == 1 else f'"""{text}\n    """'
+def tupled(names: Iterable[str]) -> str:
+    """Names as a tuple without its parentheses: "d0, d1", or "d0," for one."""
+    found = list(names)
+    return ", ".join(found) + "," * (len(found) == 1)
+
+
+def function(signature: str, doc: str, body: Iterable[str]) -> str:
+    """The text of a function with a document of one line."""
     lines = [part for line in body for part in broken(line)]
-    return "\n".join([f"def {signature}:", f"    {quoted}", *indented(lines)]) + "\n"
+    return "\n".join([f"def {signature}:", f'    """{doc}"""', *(f"    {line}" for line in lines)]) + "\n"
 
 
 def broken(line: str) -> list[str]:
@@ -68,8 +72,3 @@ def broken(line: str) -> list[str]:
 def folded(text: str, width: int, indent: str = "") -> list[str]:
     """``text`` on several lines, broken at blanks; those after the first are indented."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def indented(lines: Iterable[str]) -> list[str]:
-    """The lines four blanks further in; empty ones stay empty."""
-    return [f"    {line}" if line else "" for line in lines]

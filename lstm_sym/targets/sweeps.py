@@ -10,7 +10,7 @@ from lstm_sym.cell import Affine, Node
 from lstm_sym.cell.graph import TRANSPOSE, base
 from lstm_sym.targets import texts
 from lstm_sym.targets.arrays import Writer
-from lstm_sym.targets.layout import function, guarded
+from lstm_sym.targets.layout import function, guarded, tupled
 from lstm_sym.targets.program import shared
 
 
@@ -36,17 +36,14 @@ class Sweeps:
 
     def _received(self) -> list[str]:
         """The line that gives the coefficients their names."""
-        names = list(self._names.names.values())
-        return [f"{', '.join(names)}{',' * (len(names) == 1)} = coefficients"] if names else []
+        names = tupled(self._names.names.values())
+        return [f"{names} = coefficients"] if names else []
 
     def _coefficients(self) -> str:
         lines = self._names
         body = [*self.writer.unpacked(lines.arguments), *self.writer.definitions(lines)]
-        names = list(lines.names.values())
-        doc = ["What the recursion multiplies by: the derivatives of states and of what weights are applied to."]
-        return function(
-            "_coefficients(p, v)", doc, [*body, f"return ({', '.join(names)}{',' * (len(names) == 1)})"]
-        )
+        doc = "What the recursion multiplies by: the derivatives of states and of what weights are applied to."
+        return function("_coefficients(p, v)", doc, [*body, f"return ({tupled(lines.names.values())})"])
 
     # --- one step -------------------------------------------------------------------------------------------------
 
@@ -71,7 +68,7 @@ class Sweeps:
             f'dot["{s}"]' if s in moving else f'{writer.library.xp}.zeros_like(v["{s}"])' for s in self.cell.states
         ]
         body.append(f"return _join(lead, {', '.join(states)})")
-        doc = ["J v for the state Jacobian J and a tangent v: (..., S), one step later. No matrix J is formed."]
+        doc = "J v for the state Jacobian J and a tangent v: (..., S), one step later. No matrix J is formed."
         return function("jvp(parameters, x, state, tangent)", doc, body)
 
     def _state_sizes(self) -> str:
@@ -93,16 +90,14 @@ class Sweeps:
         for state, before in zip(self.cell.states, self.program.entering, strict=True):
             if before not in reached:
                 body.append(f'_add(delta, "{before}", {self.writer.library.xp}.zeros_like(delta["{state}"]))')
-        doc = ["Cotangents of all that a step passes, from those of its new states: the chain rule, last first."]
+        doc = "Cotangents of all that a step passes, from those of its new states: the chain rule, last first."
         pull = function("_pull(p, coefficients, delta)", doc, [*body, "return delta"])
         parts = "[cotangent]" if len(self.cell.states) == 1 else f"_split(cotangent, {self._state_sizes()})"
         lines = ["p, v = parameters, _forward(parameters, x, state)", self.writer.lead("x", "state", "cotangent")]
         lines.append(f"delta = dict(zip(STATES, {parts}))")
         lines.append("delta = _pull(p, _coefficients(p, v), delta)")
         lines.append("return _join(lead, " + ", ".join(f'delta["{name}"]' for name in self.program.entering) + ")")
-        doc = [
-            "Jᵀ u for the state Jacobian J and a cotangent u: (..., S), one step earlier. No matrix J is formed."
-        ]
+        doc = "Jᵀ u for the state Jacobian J and a cotangent u: (..., S), one step earlier. No matrix J is formed."
         return f"{pull}\n\n{function('vjp(parameters, x, state, cotangent)', doc, lines)}"
 
     def _passed(self, node: Node, factor: str | sp.Expr) -> str:
@@ -153,7 +148,7 @@ class Sweeps:
             found += [f'_add(delta, "{name}", {part})' for name, part in parts if name not in self.cell.parameters]
             found += self._by_parameter(node, delta, parts)
             body += guarded(f'"{node.name}" in delta', found) if found else []
-        doc = ["Derivatives by what lies between go to what that is computed from: states, and what weights see."]
+        doc = "Derivatives by what lies between go to what that is computed from: states, and what weights see."
         return function("_hand_down(p, v, delta, found)", doc, body or ["return"])
 
     def _collect(self) -> str:
@@ -165,7 +160,7 @@ class Sweeps:
             lines = self._by_parameter(node, delta, terms)
             lines += [f'_add(delta, "{vector}", {part})' for vector, part in terms if vector in self.cell.inputs]
             body += guarded("" if node.name in reached else f'"{node.name}" in delta', lines) if lines else []
-        doc = ["What the cotangents say about parameters, Σ δ vᵀ and Σ δ over time and batch, and about inputs."]
+        doc = "What the cotangents say about parameters, Σ δ vᵀ and Σ δ over time and batch, and about inputs."
         return function("_collect(p, v, coefficients, delta, found)", doc, body or ["return"])
 
     def _gradient(self) -> str:
