@@ -154,7 +154,6 @@ SIGNS = [
     (r"\\, ", "@"),
     (r"\\,", "*"),
     (r"\\[Bb]ig[lr]", ""),
-    (r"\^\{\\top\}", ".T"),
     (r"\^", "**"),
     (r"\[", "concat("),
     (r"\]|\}", ")"),
@@ -186,11 +185,8 @@ def read(latex, known):
             None,
         )
         if spelling is not None:
-            value = Value(known[spelling])
+            values[name := f"v{len(values)}"] = Value(known[spelling])
             place += len(spelling)
-            if latex[place:].startswith(r"^{\top}"):
-                value, place = Value(value.array.T), place + len(r"^{\top}")
-            values[name := f"v{len(values)}"] = value
             code += " @ " * operand + name
             operand = True
             continue
@@ -224,6 +220,7 @@ def spelled(cell, notation, numbers):
     known |= {called.vector(name): cell.constants[name] for name in cell.constants}
     turned = {name: matrix.T if notation.row else matrix for name, matrix in numbers.weights.items()}
     known |= {called.weight(name): turned[name] for name in cell.weights}
+    known |= {called.weight(f"{name}.T"): turned[name].T for name in cell.weights}
     for node in cell.nodes:
         if isinstance(node, Affine) and (stacked := called.stacked(node.products)) is not None:
             by_vector = {vector: turned[weight] for weight, vector in node.products}

@@ -41,9 +41,7 @@ class Run:
         return whole
 
     def values(self, t):
-        found = {node.name: self.orbit[node.name][t] for node in self.cell.nodes}
-        found |= {f"{state}_prev": self.states[t][block] for state, block in self.size.items()}
-        return {**found, **dict.fromkeys(self.cell.inputs[:1], self.inputs[t]), **self.parameters}
+        return {**self.kernel.evaluate(self.parameters, self.inputs[t], self.states[t]), **self.parameters}
 
     def evaluate(self, of, wrt, terms, t):
         """A sum of terms as a matrix; ``wrt`` is a state, before the step or in it, of the same size either way."""
