@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 import lstm_sym as ls
 from lstm_sym import cells
+from lstm_sym.functions import logsigmoid, sigmoid, tanh
 
 ALL = [getattr(cells, name) for name in (*cells.__all__, "NIG", "NFG", "NOG", "NIAF", "NOAF", "CIFG")]
 ALL += [ls.RNN(activation="sigmoid"), ls.RNN(activation="identity"), ls.IndRNN(activation="tanh")]
@@ -86,6 +87,33 @@ def test_the_kernel_comes_to_the_limit_as_biases_grow(cell):
         np.abs(kernel.jacobian(p | {f"b_{gate}": np.zeros(4)}, x, state) - kernel.jacobian(p, x, state)).max()
         > 0.01
     )
+
+
+INVERSES = {sigmoid: lambda v: np.log(v / (1 - v)), tanh: np.arctanh, logsigmoid: lambda v: -np.log(np.expm1(-v))}
+
+
+def gates(cell):
+    """(gate, its inverse, pre-activation, a bias) for every gate whose bias can bring it to any value."""
+    for gate, node in cell.node.items():
+        inverse = INVERSES.get(type(getattr(node, "expression", None)))
+        before = cell.node.get(str(node.expression.args[0])) if inverse else None
+        if before is not None and getattr(before, "biases", ()):
+            yield gate, inverse, before.name, before.biases[0]
+
+
+@pytest.mark.parametrize("cell", [cell for cell in ALL if any(gates(cell))], ids=lambda cell: cell.name)
+def test_a_limit_is_the_jacobian_where_a_bias_holds_the_gate_there(cell):
+    for gate, inverse, a, bias in gates(cell):
+        kernel, rng = ls.Kernel(cell), np.random.default_rng(6)
+        p = kernel.parameters(4, 2, rng=rng)
+        x, state = rng.standard_normal(2), 0.1 + rng.random(kernel.state_size(p))
+        target = -0.75 if cell.node[gate].expression.func is logsigmoid else 0.375
+        p |= {bias: p[bias] + inverse(target) - kernel.evaluate(p, x, state)[a]}
+        values = kernel.evaluate(p, x, state)
+        assert np.allclose(values[gate], target, rtol=0, atol=1e-15)
+        rest = {name: value for name, value in values.items() if name not in (gate, a)}
+        found = ls.limit(cell, **{gate: target}).evaluate({**p, **rest})
+        assert np.allclose(found, kernel.jacobian(p, x, state), rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize(
