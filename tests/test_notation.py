@@ -129,3 +129,26 @@ def test_what_is_printed_is_right_under_its_own_convention(cell, notation):
             found = read(value.latex(notation=notation), known).array
             expected = numbers.derivative(value.of, value.wrt)
             np.testing.assert_allclose(found, expected.T if notation.row else expected, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 132])
+def test_what_the_prompt_shows_fits_the_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for cell in [*SHIPPED, STACK]:
+        values = [cell, ls.jacobian(cell, "state", "state"), ls.jacobian(cell, "state", "state").T]
+        values += [ls.jacobian(cell, state, "state", path="total") for state in cell.states]
+        values += [ls.jacobian(cell, cell.states[0], cell.states[0]), ls.log_determinant(cell)]
+        values += [ls.horizon_product(cell, cell.states[0], cell.states[-1]).recursion()]
+        for value in values:
+            assert max(map(len, repr(value).split("\n"))) <= columns, repr(value)
+
+
+def test_text_is_one_line_an_equation_and_the_prompt_only_breaks_it(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    value = ls.jacobian(ls.LSTM, "h", "h")
+    assert "\n" not in str(value)
+    assert repr(value).split() == str(value).split()
+    assert repr(value).count("\n") == 2
+    assert repr(ls.LSTM).split() == str(ls.LSTM).split()
+    monkeypatch.delenv("COLUMNS")
+    assert repr(ls.LSTM) == str(ls.LSTM)

@@ -22,6 +22,7 @@ from lstm_sym.notation import (
     with_parameters,
 )
 from lstm_sym.notation.aligned import align
+from lstm_sym.notation.widths import TEXT_WIDTH
 from lstm_sym.notation.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -206,7 +207,9 @@ def _two_columns(equation: str, role: str, width: int, columns: int) -> list[str
     return [line for line in [*lines, *(" " * (width + 2) + note for note in notes[1:])] if line.strip()]
 
 
-def equations_latex(cell: Cell, label: str | None = None, notation: Notation = STANDARD) -> str:
+def equations_latex(
+    cell: Cell, label: str | None = None, notation: Notation = STANDARD, room: float = TEXT_WIDTH
+) -> str:
     """One ``align`` of the forward equations; each is labelled eq:<label>:<name> unless ``label`` is ''."""
     called = names(cell, a_notation(notation))
     writer = _LatexWriter(called)
@@ -214,7 +217,7 @@ def equations_latex(cell: Cell, label: str | None = None, notation: Notation = S
     if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
         raise ValueError(f"label = {label!r}: expected letters, digits and : . _ - only.")
     rows = [(line.target, [f"{called.vector(line.target)} &= {writer.write(line.text)}"]) for line in cell.lines]
-    return align(rows, prefix)
+    return align(rows, prefix, room)
 
 
 def slug(name: str) -> str:

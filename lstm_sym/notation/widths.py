@@ -187,12 +187,12 @@ def broken(latex: str, first: float, others: float | None = None) -> list[str]:
 
 
 def _best_cut(latex: str, room: float) -> int:
-    """Where to break so that what is before fits in ``room``; 0 if there is no such place."""
+    """Where to break so that what is before fits in ``room``, or else as early as can be; 0 for no place."""
     best, place = 9e9, 0
     for cut, depth, cost in _cuts(latex):
         before = width(latex[:cut])
         if before > room:
-            break
+            return place or cut
         score = depth + cost + 2.0 * (1.0 - before / room)
         if score <= best:
             best, place = score, cut
@@ -207,7 +207,13 @@ def _cuts(latex: str) -> list[tuple[int, int, float]]:
         environments += token.startswith(r"\begin{") - token.startswith(r"\end{")
         depth += bool(_OPENING.fullmatch(token)) - bool(_CLOSING.fullmatch(token))
         spaced = latex[place - 1 : place] == " " or token == r"\,"
-        if token in _SIGN and place and not braces and not environments and spaced:
+        if (
+            token in _SIGN
+            and latex[:place].replace(r"\quad", "").strip()
+            and not braces
+            and not environments
+            and spaced
+        ):
             found.append((place, depth, _SIGN[token]))
         place += len(token)
     return found

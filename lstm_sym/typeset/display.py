@@ -15,9 +15,7 @@ from lstm_sym.notation.widths import TEXT_WIDTH, width
 from lstm_sym.typeset.sections import symbolic
 
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", re.DOTALL)
-_LABELLED = re.compile(
-    r"\\underbrace\{((?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*)\}_\{(\\text\{.*?\}\s*)\}"
-)
+_ALIGNED = re.compile(r"\\begin\{aligned\}\n(.*)\n\\end\{aligned\}", re.DOTALL)
 _RELATION = re.compile(r" (=|\\le|<|\\ge) ")
 #: Letters that entries of a matrix may be called by.
 _LETTERS = "BEMAQ"
@@ -25,8 +23,11 @@ _LETTERS = "BEMAQ"
 
 def displayed(value: Any, text: str, notation: Notation) -> str:
     """``text``, the LaTeX of ``value``, as a display."""
-    if r"\begin{align" in text:
+    if r"\begin{align}" in text or r"\begin{align*}" in text:
         return text
+    if (match := _ALIGNED.fullmatch(text)) is not None:
+        lines = [line if width(line) <= TEXT_WIDTH else labels_behind(line) for line in match[1].split("\\\\\n")]
+        return align([("", [line.strip()]) for line in lines], numbered=False)
     if width(text) <= TEXT_WIDTH:
         return "\\begin{equation*}\n" + text + "\n\\end{equation*}"
     if isinstance(value, JacobianTable):
@@ -61,8 +62,28 @@ def _rows(value: Any, text: str) -> Iterator[Row]:
             )
         return r"\begin{pmatrix} " + r" \\ ".join(" & ".join(row) for row in names) + r" \end{pmatrix}"
 
-    yield "", _sides(_MATRIX.sub(named, _LABELLED.sub(r"\1\\ [\2]", text)))
+    yield "", _sides(_MATRIX.sub(named, labels_behind(text)))
     yield from entries
+
+
+def labels_behind(text: str) -> str:
+    r"""\underbrace{a}_{b} as a\ [b], which can be broken."""
+    brace = r"\underbrace{"
+    while (start := text.find(brace)) >= 0:
+        middle = _closing(text, start + len(brace))
+        end = _closing(text, middle + 3)
+        under, label = text[start + len(brace) : middle], text[middle + 3 : end]
+        text = rf"{text[:start]}{under}\ [{label}]{text[end + 1 :]}"
+    return text
+
+
+def _closing(text: str, place: int) -> int:
+    """Where the brace that is open at ``place`` closes."""
+    depth = 1
+    while depth:
+        depth += (text[place] == "{") - (text[place] == "}")
+        place += 1
+    return place - 1
 
 
 def _sides(text: str) -> list[str]:

@@ -14,6 +14,8 @@ from lstm_sym.typeset.sections import horizon_products
 
 #: Cells of more states than this take the whole width, one below the other.
 _STATES = 2
+#: Columns narrower than this, in points, would break every term.
+_NARROWEST = 150.0
 #: What part of the width is left between two columns.
 _BETWEEN = 0.03
 
@@ -22,18 +24,18 @@ def side_by_side(writers: Sequence[Writer], room: float) -> str:
     """A section with ∂s_t/∂s_k of every state of the cells, two cells abreast where they are small enough."""
     title = "\\section*{Derivatives over $t - k$ steps, side by side}"
     parts = [title]
-    for pair in _pairs(writers):
+    for pair in _pairs(writers, room):
         shares = _shares(pair)
         boxes = [_box(w, room * share, share) for w, share in zip(pair, shares, strict=True)]
         parts.append("\\noindent\n" + "\\hfill\n".join(boxes) if len(pair) > 1 else boxes[0])
     return "\n\n".join(parts)
 
 
-def _pairs(writers: Sequence[Writer]) -> list[Sequence[Writer]]:
+def _pairs(writers: Sequence[Writer], room: float) -> list[Sequence[Writer]]:
     """Two by two, those that fit abreast."""
     found: list[list[Writer]] = []
     for writer in writers:
-        small = len(writer.cell.states) <= _STATES
+        small = len(writer.cell.states) <= _STATES and 0.4 * room > _NARROWEST
         if found and small and len(found[-1]) == 1 and len(found[-1][0].cell.states) <= _STATES:
             found[-1].append(writer)
         else:
