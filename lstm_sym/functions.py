@@ -255,6 +255,7 @@ LARGE = 2048
 def _decay(a: Array, out: Array | None = None) -> Array:
     """e^−|a|; on complex numbers the analytic continuation of the real one, for complex steps."""
     e = np.abs(a, out=out) if a.dtype.kind != "c" else np.multiply(a, np.copysign(1.0, a.real), out=out)
+    e = np.asarray(e)  # of one number NumPy makes a scalar, which nothing can be written to
     np.negative(e, out=e)
     return np.exp(e, out=e)
 
