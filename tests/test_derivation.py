@@ -66,6 +66,20 @@ def test_derivations_fit_the_terminal(monkeypatch, columns):
         assert max(map(len, text.splitlines())) <= columns
 
 
+def test_a_notebook_shows_the_derivation():
+    text = ls.derivation(ls.LSTM, "c", "h")._repr_latex_()
+    assert text.startswith(r"\begin{align*}")
+    assert r"&& \text{chain rule through the sigmoid}" in text
+    assert r"&& \text{$\sigma' = \sigma\,(1 - \sigma)$}" in text
+
+
+def test_layers_are_derived_too():
+    stack = ls.stack(ls.LSTM, ls.RNN)
+    found = ls.derivation(stack, "h_l2", "h_l1")
+    assert found.result == ls.jacobian(stack, "h_l2", "h_l1")
+    assert "∂h⁽²⁾′/∂h⁽¹⁾ = " in str(found)
+
+
 def test_what_has_no_derivation():
     with pytest.raises(ValueError, match="W_hf"):
         ls.derivation(ls.LSTM, "f", "W_hf")

@@ -64,6 +64,7 @@ def assert_fits(log):
     overfull = [float(width) for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)]
     assert max(overfull, default=0.0) <= 10.0
     assert "multiply defined" not in log
+    assert r"Overfull \vbox" not in log
 
 
 needs_pdflatex = pytest.mark.skipif(
@@ -98,6 +99,13 @@ def test_single_values_fit_the_page_in_any_notation(tmp_path, notation):
 def test_a_narrow_column_is_kept_to(tmp_path):
     for centimetres in (8.6, 12.0):
         assert_fits(compiled(tmp_path, ls.sheet(ls.RNN, ls.LSTM, ls.GRU, ls.SLSTM, width=centimetres)))
+
+
+@needs_pdflatex
+@pytest.mark.parametrize("notation", NOTATIONS, ids=lambda n: n.weights)
+def test_cells_side_by_side_stay_on_the_page(tmp_path, notation):
+    every = [ls.RNN, ls.LSTM, ls.GRU, *WIDE[:2], ls.MinGRU, ls.MinLSTM]
+    assert_fits(compiled(tmp_path, ls.sheet(*every, sections="side by side", notation=notation)))
 
 
 @pytest.mark.parametrize(
@@ -146,8 +154,9 @@ def test_whatever_has_latex_is_taken():
 
     assert ls.latex(Theirs()) == "x"
     assert ls.latex(Theirs(), equation=True, notation=ls.Notation("W-U")) == "x = W-U"
-    with pytest.raises(TypeError, match="no LaTeX for a type"):
-        ls.latex(Theirs)
+    for stranger, name in ((Theirs, "type"), (ls, "module")):
+        with pytest.raises(TypeError, match=f"no LaTeX for a {name}"):
+            ls.latex(stranger)
 
 
 def test_labels_are_unique_and_sheets_refuse_to_repeat_them():

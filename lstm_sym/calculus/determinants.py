@@ -44,7 +44,7 @@ class LogDeterminant:
     def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         r"""LaTeX: \sum \log \lvert f_t \rvert + \log \lvert \det W_{ho} \rvert, or the whole equation."""
         writer = Writer(self.cell, a_notation(notation))
-        parts = [rf"\sum \log \lvert {writer.scalar(d)} \rvert" for d in self.diagonals]
+        parts = [rf"\sum \log {_bars(writer.scalar(d))}" for d in self.diagonals]
         parts += [rf"\log \lvert \det {writer.weight(w)} \rvert" for w in self.weights]
         right = r"-\infty" if self.singular else " + ".join(parts) or "0"
         return rf"\log \lvert \det {writer.matrix('J', 't')} \rvert = {right}" if equation else right
@@ -61,6 +61,11 @@ class LogDeterminant:
 
     def __repr__(self) -> str:
         return in_terminal(str(self))
+
+
+def _bars(text: str) -> str:
+    """An absolute value in LaTeX, the bars as high as a fraction."""
+    return rf"\Bigl\lvert {text} \Bigr\rvert" if r"\frac" in text else rf"\lvert {text} \rvert"
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,8 @@ r"""``latex``: LaTeX of any value, by itself or as a document for pdflatex."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from types import ModuleType
+from typing import Any
 
 import sympy as sp
 
@@ -11,15 +12,6 @@ from lstm_sym.cell import Cell
 from lstm_sym.notation import LATEX, STANDARD, Notation, Style, a_notation, at_time, lag_of, name_of, scalar
 from lstm_sym.typeset.display import displayed
 from lstm_sym.typeset.pages import document
-
-
-@runtime_checkable
-class Typeset(Protocol):
-    """A value that writes its own LaTeX."""
-
-    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
-        """LaTeX of the value, or of the whole equation that says what it is."""
-        raise NotImplementedError
 
 
 def latex(
@@ -36,7 +28,8 @@ def latex(
     \operatorname{diag}(f_t)
 
     Args:
-        value: a ``Cell`` gives its forward equations, one labelled ``align``; other values give a formula.
+        value: a ``Cell`` gives its forward equations, one labelled ``align``; other values give a formula. Whatever
+            has a method ``latex(equation=, notation=)`` writes itself.
         equation: the left-hand side too.
         label: for a cell, the prefix of the labels eq:<label>:<gate>; '' leaves them out.
         standalone: a whole document around it, for pdflatex. Needs only amsmath.
@@ -52,7 +45,7 @@ def latex(
         text = scalar(value, _style(notation))
     elif isinstance(value, (sp.MatrixBase, sp.MatrixExpr)):
         text = str(sp.latex(value))
-    elif isinstance(value, Typeset) and not isinstance(value, type):
+    elif callable(getattr(value, "latex", None)) and not isinstance(value, (type, ModuleType)):
         text = value.latex(notation=notation, **({"equation": True} if equation or standalone else {}))
     else:
         raise TypeError(

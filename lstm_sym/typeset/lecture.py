@@ -78,7 +78,7 @@ class Derivation:
         return found
 
     def _repr_latex_(self) -> str:
-        return self.latex()
+        return self.latex().replace(r"\text{\footnotesize ", r"\text{")  # MathJax has one size of text
 
     def __str__(self) -> str:
         return _terminal(self, terminal_width())
@@ -118,7 +118,7 @@ def derivation(cell: Cell, of: Any, wrt: Any, path: str = "partial", notation: N
     a_notation(notation)
     value = jacobian(cell, of, wrt, path)
     if not isinstance(value, (Jacobian, JacobianTable)):
-        raise ValueError(f"wrt = {wrt!r} is a weight matrix: a derivation is by a vector, ask for what it feeds.")
+        raise ValueError(f"wrt = {wrt!r} is no vector: a derivation is by a vector, ask for what it feeds.")
     return Derivation(cell, value, notation)
 
 

@@ -12,10 +12,12 @@ from lstm_sym.notation.widths import width
 from lstm_sym.typeset.pages import escaped
 from lstm_sym.typeset.sections import horizon_products
 
-#: Cells of more states than this take the whole width, one below the other.
+#: Cells of more states than this take the whole width.
 _STATES = 2
 #: Columns narrower than this, in points, would break every term.
 _NARROWEST = 150.0
+#: The height of a page, less a heading.
+_PAGE = 620.0
 #: What part of the width is left between two columns.
 _BETWEEN = 0.03
 
@@ -35,12 +37,24 @@ def _pairs(writers: Sequence[Writer], room: float) -> list[Sequence[Writer]]:
     """Two by two, those that fit abreast."""
     found: list[list[Writer]] = []
     for writer in writers:
-        small = len(writer.cell.states) <= _STATES and 0.4 * room > _NARROWEST
-        if found and small and len(found[-1]) == 1 and len(found[-1][0].cell.states) <= _STATES:
+        if found and len(found[-1]) == 1 and _abreast([*found[-1], writer], room):
             found[-1].append(writer)
         else:
             found.append([writer])
     return list(found)
+
+
+def _abreast(pair: Sequence[Writer], room: float) -> bool:
+    """Whether two cells fit beside each other: columns that are wide enough, on one page."""
+    shares = _shares(pair)
+    if min(shares) * room < _NARROWEST or any(len(writer.cell.states) > _STATES for writer in pair):
+        return False
+    return all(_height(align(_rows(w), "", room * share)) < _PAGE for w, share in zip(pair, shares, strict=True))
+
+
+def _height(text: str) -> float:
+    """How high an ``align`` will be, about, in points."""
+    return sum(36.0 if r"\prod" in line else 26.0 if r"\frac" in line else 15.0 for line in text.split("\n"))
 
 
 def _shares(pair: Sequence[Writer]) -> list[float]:
