@@ -55,6 +55,21 @@ def test_no_two_quantities_print_alike(cell):
         assert len(set(texts.values())) == len(texts), (notation, texts)
 
 
+def test_names_with_a_meaning_are_told_apart():
+    text = """
+    k = tanh(W_xk @ x + W_hk @ h_prev + b_k)
+    J = sigmoid(W_xJ @ x + b_J)
+    h = J * h_prev + tau * k + I * L
+    """
+    cell = ls.Cell("odd names", text, states="h", vectors="I L", constants={"tau": 0.5})
+    assert printed(cell, ls.Notation())["k"] == "k_t"
+    assert printed(cell, ls.Notation())["I"] == r"\mathsf{I}"
+    assert printed(cell, ls.Notation())["L"] == r"\mathsf{L}"
+    assert printed(cell, ls.Notation())["J"] == r"\mathsf{J}_t"
+    assert printed(cell, ls.Notation(time=False))["k"] == r"\mathsf{k}"
+    assert r"\prod_{j=t}^{k+1}" in ls.sheet(cell, ls.RNN, sections="side by side")
+
+
 def test_layers_greek_letters_transposes_and_numbers():
     assert printed(GREEK, ls.Notation()) == {
         "x": "x_t",

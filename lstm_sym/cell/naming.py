@@ -15,8 +15,8 @@ from lstm_sym.notation.names import GREEK, is_raised, side_by_side, split, word_
 if TYPE_CHECKING:
     from lstm_sym.cell.declare import Cell
 
-#: Names with a meaning in formulas: the identity, the state Jacobian, the horizon and its times.
-_TAKEN = ("I", "J", "J_t", "D", "D_t", "T", "t", "k")
+#: Names with a meaning in formulas: the identity, the state Jacobian, the loss, the horizon and its times.
+_TAKEN = ("I", "J", "J_t", "D", "D_t", "L", "T", "t", "k")
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,17 @@ class Names:
         }
         for code in (*vectors, *cell.weights, *cell.vector_parameters):
             for name in self._candidates(code):
-                forms = {name.write()} | {name.write(time) for time in ("t", "t-1") if code in vectors}
+                forms = self._forms(name) if code in vectors else {name.write()}
                 if not forms & taken:
                     break
             taken |= forms
             found[code] = name if code in cell.constants else self._styled(name)
         return found
+
+    def _forms(self, name: Name) -> set[str]:
+        """How a vector may be written in the course of a step."""
+        timed = {name.write("t"), name.write("t-1")}
+        return timed if self.notation.time else {*timed, name.write(), name.write(prime=True)}
 
     def _candidates(self, code: str) -> Iterator[Name]:
         """Names for a quantity, the best first; the last is the code name itself, which is no other's."""

@@ -74,11 +74,17 @@ def _box(writer: Writer, room: float, share: float) -> str:
     return f"\\begin{{minipage}}[t]{{{share}\\linewidth}}\n{name}\n{body}\n\\end{{minipage}}"
 
 
+def _running(writer: Writer) -> str:
+    """A name for the times in between that no parameter has."""
+    taken = {str(name) for name in writer.names.table.values()}
+    return next(letter for letter in (r"\tau", "j", "s", r"\theta", "r") if letter not in taken)
+
+
 def _rows(writer: Writer) -> list[Row]:
     """Products, then recursions."""
     rows: list[Row] = []
     for product in horizon_products(writer.cell):
-        formula = product.between("t", "k", r"\tau").latex(notation=writer.notation)
+        formula = product.between("t", "k", _running(writer)).latex(notation=writer.notation)
         rows.append((f"product-{product.of}-{product.path}", [formula.replace(" = ", " &= ", 1)]))
     for state in writer.cell.states:
         rows += horizon_product(writer.cell, state, state).recursion().rows(writer.notation)
