@@ -32,6 +32,10 @@ BESIDE = ls.Cell(
     "beside", "e = V @ h_prev + W_xe @ x\nh = (0.5 + e) * sin(e + p)\ny = tanh(alpha) * h", states="h", outputs="y",
     vectors="p", constants={"alpha": 0.3},
 )  # fmt: skip
+WITHIN = ls.Cell(
+    "within", "e = U.T @ h_prev + W_xe @ x\nh = sin(sigmoid(U.T @ h_prev + b_1 - e) + (e + alpha))", states="h",
+    constants={"alpha": 0.3},
+)  # fmt: skip
 LSTM = ls.LSTM.replace(g="tanh(W_xg @ x)", o="sigmoid(W_ho @ h_prev + b_o)", name="smaller LSTM")
 ODD = ls.Cell(
     "odd",
@@ -171,7 +175,7 @@ def test_a_step_back_is_the_transposed_jacobian_exactly(cell):
 
 
 @pytest.mark.parametrize(
-    "cell", [LSTM, PEEPHOLE, PROJECTION, SUMS, BESIDE, ls.stack(ls.RNN, ls.RNN)], ids=lambda cell: cell.name
+    "cell", [LSTM, PEEPHOLE, PROJECTION, SUMS, BESIDE, WITHIN, ls.stack(ls.RNN, ls.RNN)], ids=lambda cell: cell.name
 )
 def test_and_so_it_is_with_gates(cell):
     ls.verify(cell, ls.adjoint(cell), sizes=[2])
@@ -205,7 +209,9 @@ def gradients(adjoint):
     return names["gradients"]
 
 
-@pytest.mark.parametrize("cell", [*CELLS, *LIBRARY, cells.FGR, ODD, BESIDE, STACKED], ids=lambda cell: cell.name)
+@pytest.mark.parametrize(
+    "cell", [*CELLS, *LIBRARY, cells.FGR, ODD, BESIDE, WITHIN, STACKED], ids=lambda cell: cell.name
+)
 def test_the_printed_code_gives_the_gradient_of_the_kernel(cell):
     kernel, p, x, start = problem(cell)
     run, adjoint = run_of(kernel, p, x, start), ls.adjoint(cell)
@@ -242,7 +248,7 @@ def test_names_that_the_code_needs_itself():
 
 
 @pytest.mark.parametrize("batch", [(), (2, 1)], ids=str)
-@pytest.mark.parametrize("cell", [*LIBRARY, cells.FGR, ODD, BESIDE, STACKED], ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", [*LIBRARY, cells.FGR, ODD, BESIDE, WITHIN, STACKED], ids=lambda cell: cell.name)
 def test_kernel_gradient_is_the_complex_step_of_the_loss(cell, batch):
     kernel, p, x, start = problem(cell, rng=2, steps=4, batch=batch)
     rng = np.random.default_rng(3)

@@ -32,7 +32,8 @@ def activated_sums(cell: Cell, kept: Collection[str]) -> Sums:
             for affine in reversed(cell.nodes):
                 a = unit(affine.name)
                 alone = isinstance(affine, Affine) and readers[affine.name] == [node] and affine.name not in kept
-                if alone and a in total.args and not node.expression.xreplace({total: sp.Dummy()}).has(a):
+                once = not (total - a).has(a) and not node.expression.xreplace({total: sp.Dummy()}).has(a)
+                if alone and once and a in total.args:
                     found[affine.name] = (node.name, total - a)
                     break
     return found
