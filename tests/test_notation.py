@@ -167,3 +167,22 @@ def test_text_is_one_line_an_equation_and_the_prompt_only_breaks_it(monkeypatch)
     assert repr(ls.LSTM).split() == str(ls.LSTM).split()
     monkeypatch.delenv("COLUMNS")
     assert repr(ls.LSTM) == str(ls.LSTM)
+
+
+#: As in text-books, in courses, in libraries that take rows, in papers that leave out the time.
+FAMILIAR = {
+    "W-U, bold": ls.Notation(weights="W-U", bold=True),
+    "concatenated, Gamma": ls.Notation(weights="concatenated", gates="Gamma"),
+    "rows": ls.Notation(weights="W-U", vectors="row"),
+    "no time, circ, D": ls.Notation(time=False, product="circ", diagonal="D"),
+}
+
+
+def test_familiar_notations(golden):
+    texts = []
+    for name, notation in FAMILIAR.items():
+        values = [ls.jacobian(ls.LSTM, "state", "state"), ls.jacobian(ls.RNN, "h", "h")]
+        values += [ls.jacobian(ls.LSTM, "c", "c", path="total"), ls.horizon_product(ls.RNN, "h", "h")]
+        texts += [f"% {name}", ls.latex(ls.LSTM, label="", notation=notation)]
+        texts += [ls.latex(value, equation=True, notation=notation) for value in values]
+    golden("notations.tex", "\n\n".join(texts) + "\n")
