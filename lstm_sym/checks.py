@@ -30,6 +30,9 @@ def unknown_name(what: str, name: object, known: Iterable[str]) -> UnknownNameEr
     """The error for ``name``, which should have been one of ``known`` (a near miss is suggested)."""
     names = list(known)
     near = difflib.get_close_matches(str(name), names, n=1)
+    if not near:  # capitals do not make a name another one
+        by_lower = {known.lower(): known for known in reversed(names)}
+        near = [by_lower[known] for known in difflib.get_close_matches(str(name).lower(), by_lower, n=1)]
     hint = f" Did you mean {near[0]!r}?" if near else ""
     listing = ", ".join(names) if names else "none"
     return UnknownNameError(f"unknown {what} {name!r}.{hint} Known: {listing}.")
