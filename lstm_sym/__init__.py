@@ -10,6 +10,7 @@ trajectory) and the spectra of it. Shapes, signs and units: docs/conventions.md.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,9 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Public names load their module when first asked for, so that importing the package costs nothing."""
     if name not in _HOME:
-        raise AttributeError(f"module 'lstm_sym' has no attribute {name!r}. Public names: {', '.join(__all__)}.")
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"lstm_sym has no {name!r}.{hint} Public names: {', '.join(__all__)}.")
     value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value

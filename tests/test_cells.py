@@ -204,7 +204,7 @@ def test_slstm_is_the_unstabilised_cell():
     p, x, state = drawn(kernel, rng, (), hidden=4)
     _, c, n, m = np.split(state, 4)
     values = kernel.evaluate(p, x, state)
-    f, i = 1 / (1 + np.exp(-values["a_l"])), np.exp(values["u"])
+    f, i = 1 / (1 + np.exp(-values["a_l"])), np.exp(values["k"])
     C, N = f * c * np.exp(m) + i * values["z"], f * n * np.exp(m) + i
     assert np.allclose(values["h"], values["o"] * C / N, rtol=1e-14)
     assert np.allclose(values["n"] * np.exp(values["m"]), N, rtol=1e-14)

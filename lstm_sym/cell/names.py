@@ -68,8 +68,10 @@ class Symbols:
         self._cell, self._vectors = cell, vectors
 
     def __getattr__(self, name: str) -> sp.Symbol:
+        if name.startswith("_"):
+            raise AttributeError(name)
         base, lag = lag_of(name)
-        if name.startswith("_") or not (lag and base in self._vectors):
+        if not (lag and base in self._vectors):
             known = [known for known in self.__dict__ if not known.startswith("_")]
             raise AttributeError(str(unknown_name(f"symbol of {self._cell}", name, known)))
         return unit(name)

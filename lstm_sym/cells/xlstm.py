@@ -6,13 +6,13 @@ SLSTM = Cell(
     "sLSTM",
     """
     l = logsigmoid(W_xf @ x + W_hf @ h_prev + b_f)   # log forget gate
-    u = W_xi @ x + W_hi @ h_prev + b_i               # log input gate
+    k = W_xi @ x + W_hi @ h_prev + b_i               # log input gate
     z = tanh(W_xz @ x + W_hz @ h_prev + b_z)         # cell input
     o = sigmoid(W_xo @ x + W_ho @ h_prev + b_o)      # output gate
-    p = step(l + m_prev - u)                         # whether the old memory is the larger: 1 or 0
-    m = p * (l + m_prev) + (1 - p) * u               # stabiliser state: the larger of the two
+    p = step(l + m_prev - k)                         # whether the old memory is the larger: 1 or 0
+    m = p * (l + m_prev) + (1 - p) * k               # stabiliser state: the larger of the two
     f = exp(l + m_prev - m)                          # stabilised forget gate
-    i = exp(u - m)                                   # stabilised input gate
+    i = exp(k - m)                                   # stabilised input gate
     c = f * c_prev + i * z                           # cell state
     n = f * n_prev + i                               # normaliser state
     h = o * c / n                                    # hidden state

@@ -87,7 +87,7 @@ def without_gauge(run: Any) -> Any:
 
 def _take_out(rows: Array, places: tuple[slice, ...], vectors: list[Array]) -> None:
     """rows −= v (v·rows)/(v·v), unit by unit, in place; the vectors are (..., 1, n)."""
-    along = sum(rows[..., place] * vector for place, vector in zip(places, vectors, strict=True))
-    along = along / sum(vector * vector for vector in vectors)
+    parts = [rows[..., place] * vector for place, vector in zip(places, vectors, strict=True)]
+    along = np.add.reduce(parts) / np.add.reduce([vector * vector for vector in vectors])
     for place, vector in zip(places, vectors, strict=True):
         rows[..., place] -= along * vector

@@ -19,7 +19,7 @@ from lstm_sym.kernels.forward import Run, Values, split
 from lstm_sym.kernels.parameters import Parameters
 from lstm_sym.kernels.recursion import Anchors, Recursion, add_vector, add_weight
 
-Slopes = Mapping[tuple[str, str], Array]
+Slopes = Mapping[tuple[str, str], Array | float]
 Loss = Callable[[Mapping[str, Array]], tuple[float, Mapping[str, Any]]]
 
 
@@ -48,7 +48,7 @@ class LocalSlopes:
     def __call__(self, values: Values, parameters: Parameters) -> Slopes:
         """The slopes' numbers; constants stay scalars."""
         numbers = self._coefficients(values, parameters)
-        return {place: np.asarray(numbers[d]) for place, d in self._expressions.items()}
+        return {place: numbers[d] for place, d in self._expressions.items()}
 
 
 def push_forward(nodes: Sequence[Node], parameters: Parameters, slopes: Slopes, tangents: Values) -> None:
