@@ -23,7 +23,7 @@ PairLoss = Callable[[Mapping[str, Array]], tuple[float, Mapping[str, Any]]]
 
 @dataclass(frozen=True)
 class PairGradient:
-    """``parameters`` by direction and name, ``inputs`` (T, ..., m), the loss's ``value`` (None for a linear one)."""
+    """``parameters`` by direction and name, ``inputs`` (T, ..., m), and the loss's ``value``, None if linear."""
 
     value: float | None
     parameters: dict[str, dict[str, Array]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -79,7 +80,9 @@ def test_importing_loads_nothing_that_is_not_needed():
 def test_public_names_are_what_they_say_and_are_documented():
     assert set(ls.__all__) <= set(dir(ls))
     for name in ls.__all__:
-        assert getattr(ls, name).__doc__, name
+        lines = inspect.getdoc(getattr(ls, name)).splitlines()
+        assert any(line.startswith(">>> ") for line in lines), f"{name} has no example"
+        assert len(lines) <= 45, f"help({name}) is longer than a screen"
     with pytest.raises(AttributeError, match="Did you mean 'jacobian'"):
         ls.jakobian  # noqa: B018
 

@@ -41,7 +41,17 @@ Claim: TypeAlias = Jacobian | ParameterJacobian | ColumnJacobian | Hessian | Adj
 
 
 class VerificationError(AssertionError):
-    """A derivative that differs from SymPy's own; the message names the derivative, the size and the entry."""
+    """A derivative that differs from SymPy's own; the message names the derivative, the size and the entry.
+
+    >>> import lstm_sym as ls
+    >>> from dataclasses import replace
+    >>> value = ls.jacobian(ls.LSTM, "c", "h")
+    >>> try:
+    ...     ls.verify(ls.LSTM, replace(value, terms=value.terms[1:]))
+    ... except ls.VerificationError as error:
+    ...     print(str(error).splitlines()[0])
+    LSTM, ∂cₜ/∂hₜ₋₁ (partial) at n = 2 is wrong. Claimed: diag(g⊙i⊙(1−i))·W_hi + diag(i⊙(1−g²))·W_hg.
+    """
 
 
 @dataclass
@@ -83,6 +93,10 @@ class Proof:
 
 def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Iterable[int] = (2, 3)) -> Proof:
     """Prove derivatives of ``cell`` exact, or fail loudly.
+
+    >>> import lstm_sym as ls
+    >>> ls.verify(ls.LSTM, ls.jacobian(ls.LSTM, "c", "h")).entries
+    13
 
     Args:
         cell: the cell whose equations decide.

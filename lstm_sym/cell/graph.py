@@ -9,7 +9,15 @@ import sympy as sp
 
 
 class CellError(ValueError):
-    """A declaration that is not a cell: the message names the cell, the equation and the remedy."""
+    """A declaration that is not a cell: the message names the cell, the equation and the remedy.
+
+    >>> import lstm_sym as ls
+    >>> try:
+    ...     ls.Cell("mine", "h = tanh(W_hh @ h_prv)", states="h")
+    ... except ls.CellError as error:
+    ...     print(error)
+    mine, line 1, h = tanh(W_hh @ h_prv): 'h_prv' is not a vector defined above. Defined: x, h_prev.
+    """
 
 
 @dataclass(frozen=True)

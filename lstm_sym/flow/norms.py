@@ -55,6 +55,12 @@ def gradient_norms(
     product: a norm that only comes about because larger terms cancel is lost in their rounding; singular_spectrum
     finds it.  Interrupted from the keyboard it returns the lags that are done, with a warning.
 
+    >>> import lstm_sym as ls, numpy as np
+    >>> kernel = ls.Kernel(ls.LSTM)
+    >>> orbit = ls.run(kernel, kernel.parameters(hidden=4, inputs=2, rng=0), 100)
+    >>> np.asarray(ls.gradient_norms(orbit, "c", "c", path="direct"))[[0, 99]].round(3)    # lags 1 and 100
+    array([ -0.313, -31.326])
+
     Raises UnknownNameError for an unknown block, path, norm or anchor, ValueError where the system lacks what path
     needs.
     """

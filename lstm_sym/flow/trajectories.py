@@ -22,6 +22,12 @@ STORED = 2**28
 class Trajectory:
     """T steps of ``system``: inputs (T, ..., m), initial (..., S) and states (T, ..., S) after each step.
 
+    >>> import lstm_sym as ls
+    >>> kernel = ls.Kernel(ls.LSTM)
+    >>> orbit = ls.run(kernel, kernel.parameters(hidden=4, inputs=2, rng=0), 10)
+    >>> len(orbit), orbit.size, orbit["c"].shape, orbit["f"].shape
+    (10, 8, (10, 4), (10, 4))
+
     The states of a very long run are not stored: ``states`` then looks like an array, and recomputes the stretch
     that is asked for.
     """
@@ -157,6 +163,12 @@ def run(system: System, parameters: Any, inputs: Any, initial: Any = None, store
     initial: (..., S); None for the system's own default, where it has one.  Batch axes broadcast.
     store: whether to keep all states.  By default, as long as they take less than 256 MB; otherwise they are
     computed when an analysis comes to them, from checkpoints, and memory does not grow with T.
+
+    >>> import lstm_sym as ls
+    >>> kernel = ls.Kernel(ls.RNN)
+    >>> orbit = ls.run(kernel, kernel.parameters(hidden=4, inputs=2, rng=0), [[1.0, 0.0], [0.0, 1.0]])
+    >>> orbit, orbit["h"].shape
+    (<Trajectory: 2 steps of Kernel, state size 4>, (2, 4))
 
     Raises ValueError for T = 0, non-finite or misshapen arguments, and StateNotFiniteError (a FloatingPointError),
     naming the step, when a state becomes infinite or nan; its ``partial`` is the trajectory up to there.
