@@ -36,11 +36,11 @@ _HOMES = {
     "lstm_sym.pairs": ("bidirectional",),
     "lstm_sym.comparison": ("compare",),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
-    "lstm_sym.calculus.backpropagation": ("adjoint",),
-    "lstm_sym.calculus.second": ("hessian",),
-    "lstm_sym.calculus.routes": ("paths",),
-    "lstm_sym.calculus.bounds": ("bound",),
-    "lstm_sym.calculus.limits": ("limit", "zero_state"),
+    "lstm_sym.calculus.adjoints.backpropagation": ("adjoint",),
+    "lstm_sym.calculus.curvature.second": ("hessian",),
+    "lstm_sym.calculus.routes.routes": ("paths",),
+    "lstm_sym.calculus.bounds.bounds": ("bound",),
+    "lstm_sym.calculus.limits.limits": ("limit", "zero_state"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
@@ -98,11 +98,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from lstm_sym.calculus import VerificationError, horizon_product, jacobian, log_determinant, verify
-    from lstm_sym.calculus.backpropagation import adjoint
-    from lstm_sym.calculus.bounds import bound
-    from lstm_sym.calculus.limits import limit, zero_state
-    from lstm_sym.calculus.routes import paths
-    from lstm_sym.calculus.second import hessian
+    from lstm_sym.calculus.adjoints.backpropagation import adjoint
+    from lstm_sym.calculus.bounds.bounds import bound
+    from lstm_sym.calculus.curvature.second import hessian
+    from lstm_sym.calculus.limits.limits import limit, zero_state
+    from lstm_sym.calculus.routes.routes import paths
     from lstm_sym.cell import Cell, CellError, stack
     from lstm_sym.cells import (
         GRU,

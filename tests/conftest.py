@@ -73,6 +73,12 @@ RNNS = [ls.RNN, *(ls.RNN(activation=a) for a in ("relu", "sigmoid", "identity"))
 CELLS = [*RNNS, ls.LSTM, PEEPHOLE, GRU, LEAKY, RATIO, PROJECTION]
 
 
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts do not depend on the width of the terminal that the tests run in."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(params=CELLS, ids=lambda cell: cell.name)
 def cell(request: pytest.FixtureRequest) -> ls.Cell:
     return request.param

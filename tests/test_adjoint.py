@@ -11,7 +11,7 @@ from conftest import CELLS, PEEPHOLE, PROJECTION
 
 import lstm_sym as ls
 from lstm_sym import cells
-from lstm_sym.calculus.deltas import Delta, ParameterSum, Product
+from lstm_sym.calculus.adjoints.deltas import Delta, ParameterSum, Product
 
 LIBRARY = [getattr(cells, name) for name in cells.__all__]
 STACKED = ls.stack(ls.LSTM, ls.GRUResetAfter)

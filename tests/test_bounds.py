@@ -11,9 +11,9 @@ from sympy.utilities.lambdify import lambdify
 
 import lstm_sym as ls
 from lstm_sym import cells
-from lstm_sym.calculus.extrema import enclosure
-from lstm_sym.calculus.intervals import Range
-from lstm_sym.calculus.ranges import ranges
+from lstm_sym.calculus.bounds.extrema import enclosure
+from lstm_sym.calculus.bounds.intervals import Range
+from lstm_sym.calculus.bounds.ranges import ranges
 from lstm_sym.functions import NUMPY_FORMS, logsigmoid, maximum, relu, sigmoid, tanh
 from lstm_sym.notation import lagged
 

@@ -10,8 +10,8 @@ from test_adjoint import LIBRARY, ODD, STACKED, problem, run_of
 
 import lstm_sym as ls
 from lstm_sym import cells
-from lstm_sym.calculus.parameter_gradients import ColumnJacobian, ParameterJacobian
-from lstm_sym.calculus.sensitivities import Sensitivity
+from lstm_sym.calculus.weights.immediate import ColumnJacobian, ParameterJacobian
+from lstm_sym.calculus.weights.sensitivities import Sensitivity
 
 
 def by_matrix(cell):

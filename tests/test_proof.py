@@ -9,7 +9,7 @@ import sympy as sp
 
 import lstm_sym as ls
 from lstm_sym.calculus import Jacobian, Term
-from lstm_sym.calculus.proof import all_jacobians
+from lstm_sym.calculus.proofs.verification import all_jacobians
 
 CLAIM = ls.jacobian(ls.LSTM, "c", "h")
 
@@ -84,7 +84,7 @@ def test_a_wrong_slope_rule_is_found(monkeypatch, rule):
 
 
 def test_a_wrong_determinant_is_found(monkeypatch):
-    from lstm_sym.calculus import proof
+    from lstm_sym.calculus.proofs import verification as proof
 
     right = ls.log_determinant(ls.LSTM)
     monkeypatch.setattr(proof, "log_determinant", lambda cell: replace(right, diagonals=right.diagonals[:1]))

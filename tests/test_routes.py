@@ -12,7 +12,7 @@ from conftest import CELLS, GRU, LEAKY, PEEPHOLE, PROJECTION
 import lstm_sym as ls
 from lstm_sym import cells
 from lstm_sym.calculus.derive import accumulate
-from lstm_sym.calculus.pathsums import Path, PathSum
+from lstm_sym.calculus.routes.sums import Path, PathSum
 from lstm_sym.notation.widths import TEXT_WIDTH, width
 
 STACK = ls.stack(ls.LSTM, ls.GRU)

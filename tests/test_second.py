@@ -15,12 +15,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import lstm_sym as ls
 import lstm_sym.cells as shipped
+from lstm_sym.calculus.curvature.second import Hessian, HessianTable
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.proof import _compare
-from lstm_sym.calculus.second import Hessian, HessianTable
+from lstm_sym.calculus.proofs.verification import _compare
+from lstm_sym.calculus.proofs.writtenout import WrittenOut
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.calculus.writtenout import WrittenOut
 from lstm_sym.cell import Affine, Elementwise
 from lstm_sym.functions import positive
 

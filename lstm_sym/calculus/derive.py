@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import sympy as sp
 
 from lstm_sym.calculus.explicit import shifted
-from lstm_sym.calculus.parameter_gradients import ColumnJacobian, ParameterJacobian, ParameterTable, Place
-from lstm_sym.calculus.sensitivities import Sensitivity
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import IDENTITY, Term, Terms, merged, product
 from lstm_sym.calculus.values import Jacobian
+from lstm_sym.calculus.weights.immediate import ColumnJacobian, ParameterJacobian, ParameterTable, Place
+from lstm_sym.calculus.weights.sensitivities import Sensitivity
 from lstm_sym.cell import Affine, Cell, Elementwise, Node, a_cell
 from lstm_sym.cell.graph import TRANSPOSE, base, unit
 from lstm_sym.checks import unknown_name

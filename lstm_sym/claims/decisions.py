@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from lstm_sym.calculus.proof import VerificationError, _compare
+from lstm_sym.calculus.proofs.verification import VerificationError, _compare
+from lstm_sym.calculus.proofs.writtenout import WrittenOut
 from lstm_sym.calculus.values import Jacobian
-from lstm_sym.calculus.writtenout import WrittenOut
 from lstm_sym.cell import Cell, Elementwise
 from lstm_sym.claims.binding import misfit, sized
 from lstm_sym.claims.difference import difference

@@ -8,7 +8,7 @@ from itertools import combinations
 import sympy as sp
 
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.routes import is_station
+from lstm_sym.calculus.routes.routes import is_station
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Elementwise, Weight
 from lstm_sym.cell.graph import base, unit

@@ -8,7 +8,7 @@ import sympy as sp
 
 from lstm_sym.calculus.derive import accumulate
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.proof import _equal
+from lstm_sym.calculus.proofs.verification import _equal
 from lstm_sym.calculus.terms import Terms
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Elementwise, Weight

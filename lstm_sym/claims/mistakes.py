@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from lstm_sym.calculus.pathsums import title
-from lstm_sym.calculus.routes import path_sum
+from lstm_sym.calculus.routes.routes import path_sum
+from lstm_sym.calculus.routes.sums import title
 from lstm_sym.calculus.terms import Term, Terms, merged
 from lstm_sym.calculus.values import Jacobian
 

@@ -11,8 +11,8 @@ import numpy as np
 import sympy as sp
 
 from lstm_sym.calculus.numbers import Coefficients
-from lstm_sym.calculus.pathsums import DIRECT, PathTable, title
-from lstm_sym.calculus.routes import paths
+from lstm_sym.calculus.routes.routes import paths
+from lstm_sym.calculus.routes.sums import DIRECT, PathTable, title
 from lstm_sym.calculus.terms import Term, Terms
 from lstm_sym.cell import Cell, Weight
 from lstm_sym.functions import Array

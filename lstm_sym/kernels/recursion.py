@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 import sympy as sp
 
-from lstm_sym.calculus.backpropagation import adjoint
+from lstm_sym.calculus.adjoints.backpropagation import adjoint
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Cell, Elementwise, Node

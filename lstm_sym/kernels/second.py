@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lstm_sym.calculus.contractions import accurate
+from lstm_sym.calculus.curvature.contractions import accurate
+from lstm_sym.calculus.curvature.second import local_second_derivatives
 from lstm_sym.calculus.numbers import Coefficients
-from lstm_sym.calculus.second import local_second_derivatives
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Cell, Elementwise, Node
 from lstm_sym.functions import Array

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstm_sym.calculus.pathsums import label_of
+from lstm_sym.calculus.routes.sums import label_of
 from lstm_sym.checks import unknown_name
 from lstm_sym.functions import Array
 from lstm_sym.notation import unicode_timeless

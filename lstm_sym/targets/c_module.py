@@ -25,7 +25,7 @@ def c_module(program: Program) -> str:
 def _header(writer: CWriter) -> str:
     """A comment: which cell, from where, its equations, how the functions are called; and what is included."""
     w, cell = writer, writer.cell
-    name, *equations = repr(cell).split("\n")
+    name, *equations = str(cell).split("\n")
     lines = [f"{name}: C99 source, generated from the equations by lstm_sym.", "", *equations, ""]
     if cell.reference:
         lines += [*textwrap.wrap(f"Reference: {cell.reference}", WIDTH - 3), ""]

@@ -26,7 +26,7 @@ def python_module(program: Program, library: Library) -> str:
 def _header(program: Program, library: Library, writer: Writer) -> str:
     """The docstring: which cell, from where, its equations, and what the functions take."""
     cell = program.cell
-    name, *equations = repr(cell).split("\n")
+    name, *equations = str(cell).split("\n")
     lines = [f"{name}: {library.title} source, generated from the equations by lstm_sym.", ""]
     lines += [*equations, ""]
     if cell.reference:

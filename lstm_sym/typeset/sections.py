@@ -108,14 +108,14 @@ def gradients(writer: Writer, room: float) -> Rows:
 
 
 def _adjoint(writer: Writer, wanted: Callable[[str], bool]) -> Rows:
-    from lstm_sym.calculus.backpropagation import adjoint
+    from lstm_sym.calculus.adjoints.backpropagation import adjoint
 
     yield from ((label, lines) for label, lines in adjoint(writer.cell).rows(writer.notation) if wanted(label))
 
 
 def bounds(writer: Writer, room: float) -> Rows:
     """Bounds of the norms of the state Jacobian and its blocks."""
-    from lstm_sym.calculus.bounds import bound
+    from lstm_sym.calculus.bounds.bounds import bound
 
     cell, table = writer.cell, jacobian(writer.cell, "state", "state")
     if len(cell.states) > 1:

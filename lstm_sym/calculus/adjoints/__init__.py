@@ -1,0 +1,1 @@
+"""Back-propagation through time as equations: printed, typeset, written as code, and run by the kernels."""

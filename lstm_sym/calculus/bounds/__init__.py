@@ -1,0 +1,1 @@
+"""Bounds of the norms of Jacobians, from the ranges of gates and states."""

@@ -1,0 +1,1 @@
+"""Second derivatives of a step, as closed sums over the gates."""

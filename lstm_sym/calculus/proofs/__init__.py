@@ -1,0 +1,1 @@
+"""Proofs: structured derivatives against SymPy's own of the written-out equations, exactly."""

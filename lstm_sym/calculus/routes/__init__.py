@@ -1,0 +1,1 @@
+"""Jacobians as labelled sums over the paths of a cell's graph."""

@@ -1,0 +1,1 @@
+"""Derivatives by parameters: immediate, over one step, and through all of time."""
