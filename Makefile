@@ -21,7 +21,7 @@ figures: $(INSTALLED)
 	$(BIN)/lstm-sym figures --out figures
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
