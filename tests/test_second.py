@@ -17,7 +17,7 @@ import lstm_sym as ls
 import lstm_sym.cells as shipped
 from lstm_sym.calculus.curvature.second import Hessian, HessianTable
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.proofs.verification import _compare
+from lstm_sym.calculus.proofs.verification import compare_entries
 from lstm_sym.calculus.proofs.writtenout import WrittenOut
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.values import Jacobian
@@ -204,7 +204,7 @@ def test_what_is_printed_is_what_is_proved(cell):
 @pytest.mark.parametrize("cell", [*CELLS, RATIO, PROJECTION], ids=lambda cell: cell.name)
 def test_every_cell_is_proved_against_sympy(cell):
     written = WrittenOut(cell, 2)
-    entries = [_compare(written, claim) for claim in ls.hessian(cell, "state", "state").distinct]
+    entries = [compare_entries(written, claim) for claim in ls.hessian(cell, "state", "state").distinct]
     assert sum(entries) >= 8 * len(entries) >= 8
 
 

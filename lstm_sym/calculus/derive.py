@@ -40,13 +40,13 @@ def accumulate(cell: Cell, wrt: str, held: frozenset[str] = frozenset()) -> dict
     for node in cell.nodes:
         if node.name == wrt or node.name in held:
             continue
-        terms = merged(_node_terms(cell, node, found), cell.parameters)
+        terms = merged(node_terms(cell, node, found), cell.parameters)
         if terms:
             found[node.name] = terms
     return found
 
 
-def _node_terms(cell: Cell, node: Node, found: dict[str, Terms]) -> list[Term]:
+def node_terms(cell: Cell, node: Node, found: dict[str, Terms]) -> list[Term]:
     """The chain rule at one node."""
     if isinstance(node, Affine):
         terms = [

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from lstm_sym.calculus.proofs.verification import VerificationError, _compare
+from lstm_sym.calculus.proofs.verification import VerificationError, compare_entries
 from lstm_sym.calculus.proofs.writtenout import WrittenOut
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Cell, Elementwise
@@ -59,7 +59,7 @@ def decide_formula(question: Jacobian, claimed: Jacobian) -> Verdict:
 def _proved(question: Jacobian, claimed: Jacobian) -> Verdict:
     """The claim agrees at every point: a proof, or the admission that there is none."""
     try:
-        entries = sum(_compare(_written(question.cell, n), claimed) for n in SIZES)
+        entries = sum(compare_entries(_written(question.cell, n), claimed) for n in SIZES)
     except VerificationError:
         if not _foreign(question, claimed):
             return _differs_slightly(question, claimed)

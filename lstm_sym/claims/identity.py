@@ -8,7 +8,7 @@ import sympy as sp
 
 from lstm_sym.calculus.derive import accumulate
 from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.proofs.verification import _equal
+from lstm_sym.calculus.proofs.verification import equal_entries
 from lstm_sym.calculus.terms import Terms
 from lstm_sym.calculus.values import Jacobian
 from lstm_sym.cell import Elementwise, Weight
@@ -31,7 +31,7 @@ def identical(a: Jacobian, b: Jacobian) -> bool:
 def _same(a: Jacobian, b: Jacobian, form: Form) -> bool:
     ours, theirs = (by_weights(j.terms) for j in (a, b))
     return all(
-        _equal(_scalar(ours.get(key, ()), form), _scalar(theirs.get(key, ()), form)) for key in ours | theirs
+        equal_entries(_scalar(ours.get(key, ()), form), _scalar(theirs.get(key, ()), form)) for key in ours | theirs
     )
 
 
@@ -49,7 +49,7 @@ def same_terms(cell_jacobian: Jacobian, a: Terms, b: Terms) -> bool:
     def form(d: sp.Expr) -> sp.Expr:
         return through_gates(cell_jacobian.cell, d)
 
-    return bool(_equal(_scalar(a, form), _scalar(b, form)))
+    return bool(equal_entries(_scalar(a, form), _scalar(b, form)))
 
 
 def _scalar(terms: Terms, form: Form) -> sp.Expr:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import sympy as sp
 
-from lstm_sym.calculus.derive import PATHS, _node_terms, accumulate, jacobian, within_step
+from lstm_sym.calculus.derive import PATHS, accumulate, jacobian, node_terms, within_step
 from lstm_sym.calculus.terms import IDENTITY, Terms, merged, product
 from lstm_sym.calculus.text import unicode_name, unicode_vector
 from lstm_sym.cell import Elementwise, Node
@@ -120,7 +120,7 @@ def _with_node(right: Truth, wrong: Node) -> Terms:
     for node in q.cell.nodes:
         if node.name != q.wrt:
             node = wrong if node.name == wrong.name else node
-            if terms := merged(_node_terms(q.cell, node, found), q.cell.parameters):
+            if terms := merged(node_terms(q.cell, node, found), q.cell.parameters):
                 found[node.name] = terms
     return found.get(q.of, ()) if q.path == "partial" else ()
 

@@ -122,7 +122,7 @@ def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Ite
     for n in sizes:
         written = WrittenOut(cell, n)
         for claim in chosen:
-            proof.entries += _compare(written, claim)
+            proof.entries += compare_entries(written, claim)
     for claim in chosen:
         if isinstance(claim, Jacobian):
             proof.jacobians[claim.path] += 1
@@ -131,7 +131,7 @@ def verify(cell: Cell, claims: Claim | Iterable[Claim] | None = None, sizes: Ite
     proven = sizes if any(isinstance(claim, Adjoint) for claim in chosen) else ()
     if claims is None:
         proven = (min(sizes),)
-        _compare(WrittenOut(cell, min(sizes)), adjoint(cell))
+        compare_entries(WrittenOut(cell, min(sizes)), adjoint(cell))
     if proven:
         shown = ", ".join(f"n = {n}" for n in proven)
         proof.adjoint = f"a step back is Jᵀ; the gradients by {len(cell.parameters)} parameters ({shown})"
@@ -178,7 +178,7 @@ def all_jacobians(cell: Cell) -> Iterator[Jacobian]:
             yield jacobian(cell, state, wrt, path="direct")
 
 
-def _compare(written: WrittenOut, claim: Claim) -> int:
+def compare_entries(written: WrittenOut, claim: Claim) -> int:
     """The number of entries compared; raises at the first that differs."""
     compared = 0
     for name, claimed, expected in _written_out(written, claim):
@@ -188,7 +188,7 @@ def _compare(written: WrittenOut, claim: Claim) -> int:
         places = list(product(*map(range, claimed.shape)))
         for place in places:
             ours, theirs = claimed[place], expected[place]
-            if not _equal(ours, theirs):
+            if not equal_entries(ours, theirs):
                 raise VerificationError(
                     f"{what} is wrong. Claimed: {claim}.\n"
                     f"  entry {list(place)} claimed: {sp.expand(ours)}\n"
@@ -213,7 +213,7 @@ def _written_out(written: WrittenOut, claim: Claim) -> Iterator[tuple[str, Any, 
         yield (f"∂⁺{claim.of}/∂{claim.wrt}", *parameter_sides(written, claim))
 
 
-def _equal(a: sp.Expr, b: sp.Expr) -> bool:
+def equal_entries(a: sp.Expr, b: sp.Expr) -> bool:
     """Equality of rational functions, over a common denominator."""
     return bool(a == b) or is_zero(a - b)
 
