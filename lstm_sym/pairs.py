@@ -106,10 +106,14 @@ class Bidirectional:
         found = {"forward": there.parameters, "backward": back.parameters}
         return PairGradient(value, found, there.inputs + back.inputs[::-1])
 
-    def latex(self, notation: Notation = STANDARD) -> str:
+    def latex(self, equation: bool = False, notation: Notation = STANDARD) -> str:
         """The equations of both directions as two ``align``s; the second one's steps go from t + 1 to t."""
         parts = [cell.latex(label=f"{d}", notation=notation) for d, cell in self.cells.items()]
         return f"{parts[0]}\n{_turned(parts[1])}"
+
+    def _repr_latex_(self) -> str:
+        forward, backward = (cell._repr_latex_() for cell in self.cells.values())
+        return f"{forward}\n{_turned(backward)}"
 
     def __repr__(self) -> str:
         forward, backward = map(repr, self.cells.values())
