@@ -35,7 +35,8 @@ _HOMES = {
     "lstm_sym.shares": ("path_shares",),
     "lstm_sym.pairs": ("bidirectional",),
     "lstm_sym.comparison": ("compare",),
-    "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product", "verify", "VerificationError"),
+    "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product"),
+    "lstm_sym.calculus.proofs.verification": ("verify", "VerificationError"),
     "lstm_sym.calculus.adjoints.backpropagation": ("adjoint",),
     "lstm_sym.calculus.curvature.second": ("hessian",),
     "lstm_sym.calculus.routes.routes": ("paths",),
@@ -97,11 +98,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from lstm_sym.calculus import VerificationError, horizon_product, jacobian, log_determinant, verify
+    from lstm_sym.calculus import horizon_product, jacobian, log_determinant
     from lstm_sym.calculus.adjoints.backpropagation import adjoint
     from lstm_sym.calculus.bounds.bounds import bound
     from lstm_sym.calculus.curvature.second import hessian
     from lstm_sym.calculus.limits.limits import limit, zero_state
+    from lstm_sym.calculus.proofs.verification import VerificationError, verify
     from lstm_sym.calculus.routes.routes import paths
     from lstm_sym.cell import Cell, CellError, stack
     from lstm_sym.cells import (

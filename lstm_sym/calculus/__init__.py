@@ -3,7 +3,6 @@
 from lstm_sym.calculus.derive import PATHS, jacobian
 from lstm_sym.calculus.determinants import LogDeterminant, log_determinant
 from lstm_sym.calculus.horizon import HORIZON_PATHS, HorizonProduct, horizon_product
-from lstm_sym.calculus.proofs.verification import Proof, VerificationError, verify
 from lstm_sym.calculus.tables import JacobianTable
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.values import Jacobian
@@ -15,11 +14,8 @@ __all__ = [
     "Jacobian",
     "JacobianTable",
     "LogDeterminant",
-    "Proof",
     "Term",
-    "VerificationError",
     "horizon_product",
     "jacobian",
     "log_determinant",
-    "verify",
 ]
