@@ -65,6 +65,8 @@ def test_sizes_are_inferred_and_named():
         ("h = 9 ** 99 * h_prev", "a number is larger"),
         ("h = 1e999 * h_prev", "a number is larger"),
         ("h = h_prev / 0", "divides by zero"),
+        ("h = tanh(W @ x + U @ h_prev) + max(h_prev)", "max of 1 arguments: expected 2"),
+        ("h = tanh(W.U @ x + h_prev)", "where the name of a weight matrix is expected"),
         ("h = h_prev % 2", "the operator Mod"),
         ("h = ((h_prev", "cannot be read"),
         ("h == h_prev", "is not 'name = expression'"),
@@ -121,3 +123,8 @@ def test_notebook_display_is_aligned_latex():
     text = ls.LSTM._repr_latex_()
     assert text.startswith("$$\\begin{aligned}")
     assert "label" not in text
+
+
+def test_a_size_that_no_parameter_tells_is_refused():
+    with pytest.raises(ls.CellError, match="how many units 'k' has"):
+        declare(GOOD + "\nk = 0.5 * k_prev", states="h k")

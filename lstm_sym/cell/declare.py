@@ -239,6 +239,12 @@ class Cell:
                 raise CellError(f"{self.name}: {name!r} is both a parameter and a vector.")
         if not self.parameters:
             raise CellError(f"{self.name} has no weights and no biases: nothing would say how many units it has.")
+        told = {size for weight in self.weights.values() for size in (weight.rows, weight.columns)}
+        told |= {self.sizes[name] for name in self.vector_parameters if name not in self.constants}
+        if silent := [name for name in (*self.states, *self.inputs) if self.sizes[name] not in told]:
+            raise CellError(
+                f"{self.name}: nothing says how many units {silent[0]!r} has. Give it a weight matrix or a bias."
+            )
         if clash := [name for name in self.weights if name in self.vector_parameters]:
             raise CellError(f"{self.name}: {clash[0]!r} is both a matrix and a vector.")
 
