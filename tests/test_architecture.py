@@ -9,6 +9,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,12 @@ def test_a_module_imports_only_from_layers_above(path, layer):
 def test_no_module_is_called_like_a_public_function():
     names = {path.stem for path, _ in modules()} | set(LAYERS)
     assert not names & set(ls.__all__)
+
+
+def test_every_package_is_installed():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {".".join(p.parent.relative_to(PACKAGE.parent).parts) for p in PACKAGE.rglob("__init__.py")}
+    assert set(project["tool"]["setuptools"]["packages"]) == found | {"lstm_sym.analyses"}
 
 
 def loaded_by(code: str) -> set[str]:
