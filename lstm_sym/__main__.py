@@ -153,7 +153,9 @@ def _notation(options: argparse.Namespace) -> Any:
     choices: dict[str, Any] = {}
     for given in options.notation:
         choice, equals, value = given.partition("=")
-        if not equals or choice not in lstm_sym.Notation.__dataclass_fields__:
+        if not equals and choice in lstm_sym.Notation.__dataclass_fields__:
+            raise ValueError(f"--notation {given}: expected {given}=VALUE.")
+        if choice not in lstm_sym.Notation.__dataclass_fields__:
             raise unknown_name("choice of a notation", given, lstm_sym.Notation.__dataclass_fields__)
         choices[choice] = words.get(value.lower(), value)
     return lstm_sym.Notation(**choices)

@@ -128,3 +128,38 @@ def test_notebook_display_is_aligned_latex():
 def test_a_size_that_no_parameter_tells_is_refused():
     with pytest.raises(ls.CellError, match="how many units 'k' has"):
         declare(GOOD + "\nk = 0.5 * k_prev", states="h k")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"constants": {"x": 0.5}}, "is an input or a state"),
+        ({"constants": {"h": 0.5}}, "is an input or a state"),
+        ({"constants": {"W_hh": 1.0}}, "are weight matrices"),
+        ({"constants": {"alpha": True}}, "expected a number"),
+        ({"constants": ["alpha"]}, "expected a dict"),
+        ({"constants": {"alpha": float("nan")}}, "expected finite"),
+        ({"constants": {"alpha": 1.0}}, "'alpha' is never used"),
+        ({"sizes": {"a b": "h"}}, "expected a name of its own"),
+        ({"sizes": {"inputs": "h"}}, "expected a name of its own"),
+        ({"sizes": {3: "h"}}, "expected a name of its own"),
+        ({"sizes": {"p": "q"}}, "is not a vector"),
+        ({"sizes": ["p"]}, "expected a dict"),
+    ],
+)
+def test_bad_constants_and_sizes_are_refused(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        declare(GOOD, **options)
+
+
+def test_names_that_print_would_not_tell_apart_are_refused():
+    for name in ("f_", "f__g"):
+        with pytest.raises(ls.CellError, match="print would not show it"):
+            declare(f"{name} = sigmoid(W_xf @ x)\nh = {name} * h_prev")
+    layered = declare("f_l2 = sigmoid(W_xf @ x)\nh = f_l2 * h_prev")
+    with pytest.raises(ls.CellError, match="has a layer already"):
+        ls.stack(layered, layered)
+    with pytest.raises(ls.CellError, match="at most 200"):
+        ls.Cell("x" * 10_000, GOOD, states="h")
+    with pytest.raises(TypeError, match="text of an equation, or a number"):
+        ls.LSTM.replace(i=True)

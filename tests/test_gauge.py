@@ -112,6 +112,11 @@ def test_a_gauge_is_declared_in_states_and_proved():
     wrong = ls.Cell("wrong", "h = tanh(W_hh @ h_prev + W_xh @ x)\nc = c_prev + h", states="h c", gauge={"h": "1"})
     with pytest.raises(ls.VerificationError, match="no gauge direction"):
         ls.verify(wrong, sizes=(2,))
+    with pytest.raises(ls.CellError, match="does not keep these directions"):
+        ls.Kernel(wrong)
+    for bad in ("h", [3]):
+        with pytest.raises(TypeError, match="expected a dict from states to texts"):
+            ls.Cell("w", "h = tanh(W_hh @ h_prev + W_xh @ x)", states="h", gauge=bad)
     with pytest.raises(ls.CellError, match="expected a state"):
         ls.Cell("w", "h = tanh(W_hh @ h_prev + W_xh @ x)", states="h", gauge={"q": "1"})
     with pytest.raises(ls.CellError, match="not defined"):

@@ -18,6 +18,9 @@ from lstm_sym.checks import unknown_name
 from lstm_sym.notation import STANDARD, Notation, lagged
 from lstm_sym.notation.wrapping import terminal_width
 
+#: Characters that a cell's name may have.
+LONGEST_NAME = 200
+
 
 class Cell:
     """A recurrent cell, declared by its equations.
@@ -75,6 +78,8 @@ class Cell:
     ) -> None:
         if not isinstance(name, str) or not isinstance(equations, str):
             raise TypeError("Cell(name, equations, states=...): expected two texts.")
+        if len(name) > LONGEST_NAME:
+            raise CellError(f"{name[:40]}…: a name of {len(name)} characters; expected at most {LONGEST_NAME}.")
         self.name = name
         self.reference = reference
         self.aliases = tuple(aliases)
@@ -83,10 +88,10 @@ class Cell:
         self.outputs = names.names(name, "outputs", outputs)
         self.constants: Mapping[str, float] = names.checked_constants(name, constants or {})
         self._vectors = names.names(name, "vectors", vectors)
-        self._given_sizes = dict(sizes or {})
+        self._given_sizes = names.checked_sizes(name, sizes or {})
         self._options = names.checked_choices(name, choices or {}, equations)
         self.choices: dict[str, str] = {choice: options[0] for choice, options in self._options.items()}
-        self._gauge = (gauge,) if isinstance(gauge, Mapping) else tuple(gauge)
+        self._gauge = (gauge,) if isinstance(gauge, (Mapping, str)) else tuple(gauge)
         self.gauges = tuple(read_gauge(name, given, self.states) for given in self._gauge)
         self._text = equations
         self._read(split_lines(name, equations))
@@ -187,6 +192,8 @@ class Cell:
     def _read(self, lines: list[Line]) -> None:
         known = [*self.inputs, *(lagged(state) for state in self.states)]
         given = (*self._vectors, *self.constants)
+        if clash := [name for name in given if name in (*self.inputs, *self.states)]:
+            raise CellError(f"{self.name}: {clash[0]!r} is an input or a state, and cannot be a parameter as well.")
         for name in [*self.inputs, *self.states, *self._vectors]:
             names.check_name(self.name, name)
         if not self.states:

@@ -18,6 +18,8 @@ Gauge = Mapping[str, sp.Expr]
 
 def read_gauge(cell: str, given: Mapping[str, str], states: tuple[str, ...]) -> dict[str, sp.Expr]:
     """How each state moves along the gauge direction, as a per-unit expression in the states: {"c": −c, "m": 1}."""
+    if not isinstance(given, Mapping) or not given:
+        raise TypeError(f"{cell}: gauge = {given!r:.60}: expected a dict from states to texts, or several of them.")
     found: dict[str, sp.Expr] = {}
     for state, text in given.items():
         if state not in states or not isinstance(text, str):

@@ -22,6 +22,8 @@ def check_name(cell: str, name: str) -> None:
         raise CellError(f"{cell}: {name!r} is not ASCII. Spell Greek letters out: alpha.")
     if name.startswith("_"):
         raise CellError(f"{cell}: {name!r} begins with _. Begin it with a letter.")
+    if name.endswith("_") or "__" in name:
+        raise CellError(f"{cell}: {name!r} ends in _ or has two of them: print would not show it. Use digits.")
     if name in RESERVED:
         raise CellError(f"{cell}: {name!r} has a meaning already. Take another, for example {name.strip('_')}_1.")
     if lag_of(name)[1]:
@@ -51,13 +53,33 @@ def checked_choices(cell: str, choices: Mapping[str, tuple[str, ...]], text: str
 def checked_constants(cell: str, constants: Mapping[str, Any]) -> dict[str, float]:
     """The constants' default values, each one finite real number."""
     found = {}
-    for name, value in constants.items():
+    for name, value in _a_mapping(cell, "constants", constants).items():
         check_name(cell, name)
+        if name.startswith("W_") or isinstance(value, bool):
+            raise CellError(f"{cell}: constants[{name!r}] = {value!r}: expected a number; W_… are weight matrices.")
         array = finite(f"{cell}: constants[{name!r}]", value)
         if array.ndim or array.dtype.kind == "c":
             raise CellError(f"{cell}: constants[{name!r}] = {value!r}: expected one real number.")
         found[name] = float(array)
     return found
+
+
+#: What a size may not be called: the arguments of ``Kernel.parameters``.
+TAKEN = ("inputs", "outputs", "rng", "gain", "dtype", "state")
+
+
+def checked_sizes(cell: str, sizes: Mapping[str, str]) -> dict[str, str]:
+    """Names of sizes, each with a vector; the names are identifiers that mean nothing else."""
+    for name, vector in _a_mapping(cell, "sizes", sizes).items():
+        if not isinstance(name, str) or not name.isidentifier() or name in TAKEN or not isinstance(vector, str):
+            raise CellError(f"{cell}: sizes[{name!r}] = {vector!r}: expected a name of its own and a vector.")
+    return dict(sizes)
+
+
+def _a_mapping(cell: str, what: str, given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{cell}: {what} = {given!r:.60}: expected a dict by name.")
+    return given
 
 
 class Symbols:

@@ -11,7 +11,7 @@ from lstm_sym.cell import variants
 from lstm_sym.cell.declare import Cell, a_cell
 from lstm_sym.cell.equations import Line
 from lstm_sym.cell.graph import CellError
-from lstm_sym.notation import lag_of, lagged
+from lstm_sym.notation import lag_of, lagged, layer_of
 
 
 def stack(*cells: Cell, residual: bool = False, name: str = "") -> Cell:
@@ -62,7 +62,7 @@ def stack(*cells: Cell, residual: bool = False, name: str = "") -> Cell:
 def _name(cells: tuple[Cell, ...], residual: bool) -> str:
     same = all(cell is cells[0] for cell in cells)
     names = cells[0].name if same else ", ".join(cell.name for cell in cells)
-    return f"{names}, {len(cells)} layers" + ", residual" * residual
+    return f"{names}, {len(cells)} layer{'s' * (len(cells) > 1)}" + ", residual" * residual
 
 
 def _joined(layers: list[_Layer]) -> dict[str, Any]:
@@ -88,8 +88,9 @@ class _Layer:
     def __post_init__(self) -> None:
         if self.below and len(self.cell.inputs) != 1:
             raise CellError(f"layer {self.number}, {self.cell.name}, has several inputs: only the first layer may.")
-        if any(state.endswith(f"_l{k}") for state in self.cell.states for k in range(1, 10)):
-            raise CellError(f"layer {self.number}, {self.cell.name}, is a stack: give its layers one by one.")
+        if named := [name for name in (*self.cell.vectors, *self.cell.parameters) if layer_of(name)]:
+            message = f"layer {self.number}, {self.cell.name}, is a stack: {named[0]!r} has a layer already."
+            raise CellError(f"{message} Give its layers one by one.")
 
     def named(self, name: str) -> str:
         """The name of this layer's quantity called ``name`` in its cell."""

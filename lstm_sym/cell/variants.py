@@ -17,6 +17,8 @@ _ZERO, _ONE = 0.0, 1.0
 def replaced(cell: str, lines: Sequence[Line], equations: Mapping[str, str | float]) -> list[Line]:
     """``lines`` with new right-hand sides by target; a number takes its target's place wherever that is read."""
     texts = {target: text for target, text in equations.items() if isinstance(text, str)}
+    if bad := [target for target, value in equations.items() if isinstance(value, bool)]:
+        raise TypeError(f"{bad[0]} = {equations[bad[0]]}: expected the text of an equation, or a number.")
     numbers = {target: real_scalar(target, v) for target, v in equations.items() if target not in texts}
     fresh = {target: _line(cell, target, text) for target, text in texts.items()}
     found = [_with_role(fresh.pop(line.target, line), line) for line in lines if line.target not in numbers]

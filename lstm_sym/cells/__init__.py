@@ -51,6 +51,8 @@ def named(name: str) -> Cell:
     Raises:
         UnknownNameError: no cell is called so; the message lists the known ones.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"{name!r:.60}: expected the name of a cell.")
     if _plain(name) in (found := {_plain(known): known for known in _HOME}):
         cell: Cell = globals().get(found[_plain(name)]) or __getattr__(found[_plain(name)])
         return cell

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstm_sym.calculus.numbers import Coefficients
+from lstm_sym.calculus.proofs.freedom import is_gauge
 from lstm_sym.calculus.terms import Term
-from lstm_sym.cell import Cell
+from lstm_sym.cell import Cell, CellError
 from lstm_sym.functions import Array
 
 
@@ -31,6 +32,10 @@ class Gauges:
     """The gauge freedoms of a cell, compiled."""
 
     def __init__(self, cell: Cell) -> None:
+        for gauge in cell.gauges:
+            if not is_gauge(cell, gauge):
+                moving = ", ".join(f"{state}: {direction}" for state, direction in gauge.items())
+                raise CellError(f"{cell.name}: gauge {{{moving}}} is none: a step does not keep these directions.")
         self._gauges = cell.gauges
         every = [Term((direction,)) for gauge in cell.gauges for direction in gauge.values()]
         self._coefficients = Coefficients("gauge", every)

@@ -19,9 +19,10 @@ def is_gauge(cell: Cell, gauge: Gauge) -> bool:
     What passes a weight must cancel; of the rest, (J v)_r v_s(s′) = (J v)_s v_r(s′) for any two states.
     """
     images = {state: _image(cell, gauge, state) for state in cell.states}
-    if any(not term.is_direct for terms in images.values() for term in terms):
+    through_weights = [term for terms in images.values() for term in terms if not term.is_direct]
+    if not all(any(_vanishes(cell, d) for d in term.diagonals) for term in through_weights):
         return False
-    moved = {state: sum((term.diagonals[0] for term in terms), sp.S.Zero) for state, terms in images.items()}
+    moved = {s: sum((t.diagonals[0] for t in terms if t.is_direct), sp.S.Zero) for s, terms in images.items()}
     after = {state: gauge.get(state, sp.S.Zero) for state in cell.states}
     chosen = next(iter(gauge))
     return all(_vanishes(cell, moved[r] * after[chosen] - moved[chosen] * after[r]) for r in cell.states)
