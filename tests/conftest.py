@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import lstm_sym as ls
+from lstm_sym.calculus.explicit import through_gates
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -77,6 +78,14 @@ CELLS = [*RNNS, ls.LSTM, PEEPHOLE, GRU, LEAKY, RATIO, PROJECTION]
 def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts do not depend on the width of the terminal that the tests run in."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture
+def fresh_slopes() -> Iterator[None]:
+    """For tests that put a wrong rule in place: nothing is remembered from before, or afterwards."""
+    through_gates.cache_clear()
+    yield
+    through_gates.cache_clear()
 
 
 @pytest.fixture(params=CELLS, ids=lambda cell: cell.name)

@@ -75,6 +75,7 @@ def test_mistakes_are_one_line(capsys, arguments, expected):
     assert err.startswith(f"lstm-sym {arguments[0]}: ")
 
 
+@pytest.mark.usefixtures("fresh_slopes")
 def test_a_failed_proof_has_a_status_of_its_own(capsys, monkeypatch):
     from lstm_sym.functions import tanh
 

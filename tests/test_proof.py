@@ -74,6 +74,7 @@ def test_right_claims_pass_in_any_form():
     assert ls.verify(ls.LSTM, claims=[rearranged, expanded, CLAIM.T]).entries == 3 * (4 + 9)
 
 
+@pytest.mark.usefixtures("fresh_slopes")
 @pytest.mark.parametrize("rule", ["slope_from_value", "closed_form"])
 def test_a_wrong_slope_rule_is_found(monkeypatch, rule):
     from lstm_sym.functions import sigmoid
