@@ -42,6 +42,11 @@ def through_gates(cell: Cell, expression: sp.Expr) -> sp.Expr:
     return sp.factor_terms(slopes_from_values(expression, names))
 
 
+def readable(cell: Cell, term: Term) -> Term:
+    """``term`` with every slope written through its gate: dsigmoid(a_f) as f·(1 − f)."""
+    return term.map(lambda diagonal: through_gates(cell, diagonal))
+
+
 def vector(cell: Cell, name: str) -> sp.Symbol:
     """The symbol of a vector of ``cell``, also of an older one; an unknown name lists the known ones."""
     base, lag = lag_of(name)

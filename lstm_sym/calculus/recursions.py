@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from lstm_sym.calculus.derive import jacobian, within_step
 from lstm_sym.calculus.determinants import eliminated, new_on_new
-from lstm_sym.calculus.explicit import through_gates
-from lstm_sym.calculus.terms import IDENTITY, Term, Terms
-from lstm_sym.calculus.text import unicode_added, unicode_numbered, unicode_weight
+from lstm_sym.calculus.explicit import readable
+from lstm_sym.calculus.terms import IDENTITY, Terms
+from lstm_sym.calculus.text import unicode_added, unicode_numbered, unicode_term
 from lstm_sym.calculus.writer import Writer
 from lstm_sym.cell import Cell
 from lstm_sym.notation import (
@@ -18,7 +18,6 @@ from lstm_sym.notation import (
     Notation,
     Style,
     a_notation,
-    scalar,
     unicode_timeless,
     with_parameters,
 )
@@ -104,7 +103,9 @@ class Recursion:
             lines.append(f"{derivative(state, 'ₜ')} = {unicode_added(addends)}")
         style = _at_start(self.cell)
         for state in self.states:
-            effect = unicode_added([_unicode_term(self.cell, term, style) for term in self.initial[state]])
+            effect = unicode_added(
+                [unicode_term(self.cell, readable(self.cell, term), style) for term in self.initial[state]]
+            )
             lines.append(f"{derivative(state, 'ₖ')} = {effect}")
         return "\n".join(lines)
 
@@ -180,22 +181,11 @@ def _further(line: str) -> str:
 def _unicode_addend(cell: Cell, terms: Terms, derivative: str) -> str:
     style = with_parameters(TIMED, cell.vector_parameters, numbers=cell.constants)
     if len(terms) > 1:
-        return f"({unicode_added([_unicode_term(cell, term, style) for term in terms])})·{derivative}"
+        factors = [unicode_term(cell, readable(cell, term), style) for term in terms]
+        return f"({unicode_added(factors)})·{derivative}"
     number, rest = terms[0].factored(cell.is_constant)
-    matrix = [] if rest.diagonals == (1,) else [_unicode_term(cell, rest, style)]
+    matrix = [] if rest.diagonals == (1,) else [unicode_term(cell, readable(cell, rest), style)]
     return unicode_numbered(cell, number, [*matrix, derivative])
-
-
-def _unicode_term(cell: Cell, term: Term, style: Style) -> str:
-    """A term with its times."""
-    number, rest = term.map(lambda d: through_gates(cell, d)).factored(cell.is_constant)
-    factors = []
-    for place, diagonal in enumerate(rest.diagonals):
-        if diagonal != 1:
-            factors.append(f"diag({scalar(diagonal, style)})")
-        if place < len(rest.weights):
-            factors.append(unicode_weight(rest.weights[place]))
-    return unicode_numbered(cell, number, factors)
 
 
 def _at_start(cell: Cell) -> Style:

@@ -31,9 +31,9 @@ def unicode_scalar_style(cell: Cell) -> Style:
     return with_parameters(derivation_style(cell.states), cell.vector_parameters, numbers=cell.constants)
 
 
-def unicode_term(cell: Cell, term: Term) -> str:
+def unicode_term(cell: Cell, term: Term, style: Style | None = None) -> str:
     """diag(c⊙f⊙(1−f))·W_hf; what is the same for all units stands in front, a lone number multiplies I."""
-    style = unicode_scalar_style(cell)
+    style = style or unicode_scalar_style(cell)
     number, rest = term.factored(cell.is_constant)
     matrices = []
     for place, diagonal in enumerate(rest.diagonals):

@@ -57,7 +57,7 @@ class Jacobian:
     @property
     def readable(self) -> Terms:
         """The terms with every slope written through its gate: dsigmoid(a_f) as f·(1 − f)."""
-        return tuple(term.map(lambda d: explicit.through_gates(self.cell, d)) for term in self.terms)
+        return tuple(explicit.readable(self.cell, term) for term in self.terms)
 
     @property
     def T(self) -> Jacobian:

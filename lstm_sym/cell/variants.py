@@ -9,7 +9,6 @@ from dataclasses import replace
 from lstm_sym.cell.equations import Line, split_lines
 from lstm_sym.cell.graph import CellError
 from lstm_sym.checks import real_scalar
-from lstm_sym.notation import lagged
 
 _ZERO, _ONE = 0.0, 1.0
 
@@ -56,12 +55,6 @@ def still_read(names: Iterable[str], lines: Sequence[Line]) -> tuple[str, ...]:
     """Those of ``names`` that some line reads."""
     found = {name for line in lines for name in reads(line)}
     return tuple(name for name in names if name in found)
-
-
-def unread_states(states: Iterable[str], lines: Sequence[Line]) -> list[str]:
-    """States whose value before the step no line reads."""
-    found = {name for line in lines for name in reads(line)}
-    return [state for state in states if lagged(state) not in found]
 
 
 def _line(cell: str, target: str, text: str) -> Line:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import sympy as sp
 
-from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.explicit import readable, through_gates
 from lstm_sym.calculus.routes.routes import is_station
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Affine, Elementwise, Weight
@@ -149,7 +149,7 @@ def _symbols(right: Truth) -> list[sp.Symbol]:
 def _replaced(right: Truth, changes: dict[sp.Symbol, sp.Symbol]) -> dict[int, Term]:
     """The pieces, as they are printed, that contain one of the symbols, with the symbols replaced."""
     cell = right.question.cell
-    printed = [piece.term.map(lambda d: through_gates(cell, d)) for piece in right.pieces]
+    printed = [readable(cell, piece.term) for piece in right.pieces]
     found = {}
     for k, term in enumerate(printed):
         if any(diagonal.free_symbols & changes.keys() for diagonal in term.diagonals):

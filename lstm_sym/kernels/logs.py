@@ -11,13 +11,10 @@ from lstm_sym.calculus.determinants import LogDeterminant
 from lstm_sym.calculus.numbers import Coefficients
 from lstm_sym.calculus.terms import Term
 from lstm_sym.cell import Elementwise
-from lstm_sym.functions import Array, dsigmoid, dtanh, sigmoid
+from lstm_sym.functions import FORMS, Array, dsigmoid, dtanh, sigmoid
 from lstm_sym.kernels.parameters import Parameters
 
-
-def log_sigmoid(a: Array) -> Array:
-    """log σ(a) = min(a, 0) − log(1 + e^−|a|)."""
-    return np.asarray(np.minimum(a, 0.0) - np.log1p(np.exp(-np.abs(a))))
+log_sigmoid = FORMS["logsigmoid"]
 
 
 def log_dsigmoid(a: Array) -> Array:

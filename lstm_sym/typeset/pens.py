@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.explicit import readable, through_gates
 from lstm_sym.calculus.terms import Term
 from lstm_sym.calculus.text import (
     unicode_added,
@@ -127,7 +127,7 @@ class UnicodePen(Pen):
         return unicode_weight(weight)
 
     def _term(self, term: Term) -> str:
-        return unicode_term(self.cell, term.map(lambda d: through_gates(self.cell, d)))
+        return unicode_term(self.cell, readable(self.cell, term))
 
     def _times(self, number: sp.Expr, factors: Sequence[str]) -> str:
         return unicode_numbered(self.cell, number, factors)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import sympy as sp
 
-from lstm_sym.calculus.explicit import through_gates
+from lstm_sym.calculus.explicit import readable, through_gates
 from lstm_sym.calculus.terms import IDENTITY, Term
 from lstm_sym.calculus.text import unicode_added, unicode_scalar_style, unicode_sum, unicode_term
 from lstm_sym.calculus.values import Jacobian
@@ -111,7 +111,7 @@ class UnicodeScript(Script):
         vector = scalar(through_gates(self.cell, term.diagonals[-1]), style)
         if not term.weights:
             return vector
-        matrices = unicode_term(self.cell, _through_gates(self.cell, _matrices(term)))
+        matrices = unicode_term(self.cell, readable(self.cell, _matrices(term)))
         return f"{matrices}·({vector})" if term.diagonals[-1].is_Add else f"{matrices}·{vector}"
 
     def inner(self, column: str, several: bool) -> str:  # noqa: D102
@@ -183,7 +183,3 @@ def _signed(text: str) -> tuple[str, str]:
 def _matrices(term: Term) -> Term:
     """The term without its last diagonal."""
     return replace(term, diagonals=(*term.diagonals[:-1], sp.S.One))
-
-
-def _through_gates(cell: Cell, term: Term) -> Term:
-    return term.map(lambda d: through_gates(cell, d))
