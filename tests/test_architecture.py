@@ -21,12 +21,13 @@ PACKAGE = Path(ls.__file__).parent
 #: A module imports only from its own layer and those above it in this list.
 LAYERS = [
     *("checks", "files", "functions", "notation", "cell", "cells", "calculus", "typeset", "kernels"),
-    *("targets", "claims", "flow", "shares", "pairs", "comparison", "figures", "scripts"),
+    *("targets", "claims", "flow", "theory", "shares", "pairs", "comparison", "progress", "sweeps"),
+    *("quantities", "training", "figures", "scripts", "atlas", "commands"),
 ]
 #: Below the line in the design: no SymPy.
-NUMERIC = {"flow", "figures"}
+NUMERIC = {"flow", "theory", "sweeps", "figures"}
 #: Layers that need no more than these of what is above them.
-ONLY = {"flow": {"checks", "flow"}, "cells": {"cell", "cells", "checks"}, "functions": set(), "checks": set()}
+ONLY = {"flow": {"checks", "flow"}, "theory": {"checks", "theory"}, "cells": {"cell", "cells", "checks"}, "functions": set(), "checks": set()}
 
 
 def modules():

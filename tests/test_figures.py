@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from numpy.testing import assert_allclose
 
 from lstm_sym import figures
+from lstm_sym.figures import theme
 
 LOGS = -np.arange(1.0, 51.0)
 
@@ -97,3 +98,43 @@ def test_the_median_counts_runs_that_have_vanished():
     ax = figures.plot_gradient_norms({"a": [LOGS, gone, gone], "b": [LOGS, 2 * LOGS, gone]})
     assert ax.lines[0].get_label() == "a (0)"
     assert_allclose(ax.lines[1].get_ydata(), 2 * LOGS / np.log(10))
+
+
+def contrast(one, other):
+    """The contrast ratio of the Web Content Accessibility Guidelines, from 1 to 21."""
+
+    def luminance(colour):
+        rgb = np.asarray(mpl.colors.to_rgb(colour))
+        return np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_follow_the_background(tmp_path):
+    light = figures.panels()[1][0, 0]
+    with figures.style(dark=True):
+        figure, axes = figures.panels()
+        dark = axes[0, 0]
+        assert theme.on_dark(figure)
+    assert mpl.rcParams["figure.facecolor"] == "white"
+    for ax, palette in ((light, theme.COLOURS), (dark, theme.COLOURS_ON_DARK)):
+        figures.plot_gradient_norms({"a": LOGS}, ax, title="t")
+        assert ax.lines[0].get_color() == palette[0]
+        assert figures.colours(ax) == palette
+    figures.legend(dark)
+    assert contrast(dark.get_legend().get_texts()[0].get_color(), figure.get_facecolor()) > 10
+    figures.save_figure(figure, tmp_path, "dark")
+
+
+def test_a_dark_style_outside_is_followed():
+    with mpl.rc_context({"figure.facecolor": "black"}):
+        assert figures.colours(figures.plot_gradient_norms({"a": LOGS})) == theme.COLOURS_ON_DARK
+
+
+@pytest.mark.parametrize(("dark", "palette"), [(False, "COLOURS"), (True, "COLOURS_ON_DARK")])
+def test_every_colour_stands_out_from_its_background(dark, palette):
+    with figures.style(dark=dark):
+        ax = figures.panels()[1][0, 0]
+    for colour in (*getattr(theme, palette)[:4], figures.ink(ax)):
+        assert contrast(colour, ax.figure.get_facecolor()) > 2.8

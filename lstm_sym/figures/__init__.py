@@ -1,0 +1,25 @@
+"""Plots of gradient flow: functions that take data and an Axes and return the Axes, in one style."""
+
+from lstm_sym.figures.forecast import plot_forecast
+from lstm_sym.figures.legends import legend, legend_below
+from lstm_sym.figures.norms import plot_gradient_norms, plot_singular_values
+from lstm_sym.figures.saving import save_figure
+from lstm_sym.figures.theme import COLUMN, PAGE, colours, faint, guide, ink, panels, style, styled
+
+__all__ = [
+    "COLUMN",
+    "PAGE",
+    "colours",
+    "faint",
+    "guide",
+    "ink",
+    "legend",
+    "legend_below",
+    "panels",
+    "plot_forecast",
+    "plot_gradient_norms",
+    "plot_singular_values",
+    "save_figure",
+    "style",
+    "styled",
+]
