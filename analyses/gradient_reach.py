@@ -14,7 +14,6 @@ Landmark. With W_xf = W_hf = 0 the forget gate is σ(b_f) exactly; the measured 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,9 @@ from numpy.typing import NDArray
 
 import lstm_sym as ls
 from lstm_sym.figures import PAGE, legend, panels, plot_gradient_norms
-from lstm_sym.scripts import Landmarks, chosen, log_sigmoid, parser, progress, run_script, save_results
+from lstm_sym.progress import progress
+from lstm_sym.scripts import Outcome, Run, run_script
+from lstm_sym.theory.forgetting import log_forget
 
 GAINS = (0.9, 1.0, 1.5, 3.0)
 FORGET_BIASES = (0.0, 1.0, 3.0, 5.0)
@@ -83,7 +84,7 @@ def draw(reach: Reach, numbers: dict[str, int]) -> Figure:
     figure, axes = panels(1, 4, width=PAGE, height=2.6, sharey=True)
     flat = list(axes[0])
     plot_gradient_norms(reach.rnn, flat[0], title="(a) RNN, $\\partial h_T/\\partial h_{T-k}$")
-    slopes = {f"$b_f$ = {bias:g}": log_sigmoid(bias) for bias in FORGET_BIASES}
+    slopes = {f"$b_f$ = {bias:g}": float(log_forget(bias)) for bias in FORGET_BIASES}
     for ax, letter, (name, curves) in zip(flat[1:], "bcd", reach.lstm.items(), strict=True):
         plot_gradient_norms(
             curves, ax, slopes=slopes if name == "direct" else None, title=f"({letter}) LSTM, {name}"
@@ -97,27 +98,35 @@ def draw(reach: Reach, numbers: dict[str, int]) -> Figure:
     return figure
 
 
-def work(options: argparse.Namespace) -> None:
-    """Compute, print the landmarks, draw, write."""
-    numbers = chosen(options, FULL, QUICK)
-    landmarks = Landmarks()
+def work(run: Run) -> Outcome:
+    """Compute and print the landmarks."""
     for bias in FORGET_BIASES:
-        measured = direct_slope(bias, max(2, numbers["lags"]))
-        landmarks.add(f"direct path, b_f = {bias:g}: decades per step", measured, log_sigmoid(bias) / np.log(10))
-    reach = compute(**numbers)
+        measured = direct_slope(bias, max(2, run["lags"]))
+        theory = float(log_forget(bias)) / np.log(10)
+        run.landmark(f"direct path, b_f = {bias:g}: decades per step", measured, theory, error=1e-9)
+    reach = compute(**run.numbers)
     arrays = {f"rnn, {label}": norms for label, norms in reach.rnn.items()}
     arrays |= {f"lstm {name}, {label}": n for name, curves in reach.lstm.items() for label, n in curves.items()}
     arrays = {label.replace("$", ""): norms for label, norms in arrays.items()}
     for label, norms in arrays.items():
         last = np.median(norms[:, -1]) / np.log(10)
-        print(f"  {label:<34} median log10 norm at lag {norms.shape[1]}: {last:9.2f}")
-    parameters = {**numbers, "gains": GAINS, "forget_biases": FORGET_BIASES, "inputs": INPUTS}
-    save_results(options.out, "gradient_reach", draw(reach, numbers), arrays, parameters, landmarks)
+        run.say(f"{label:<34} median log10 norm at lag {norms.shape[1]}: {last:9.2f}")
+    parameters = {"gains": GAINS, "forget_biases": FORGET_BIASES, "inputs": INPUTS}
+    return Outcome(lambda: draw(reach, run.numbers), arrays, parameters, equations())
+
+
+def equations() -> dict[str, str]:
+    """The products whose norms are drawn."""
+    return {
+        "the RNN's product": ls.latex(ls.horizon_product(ls.RNN, "h", "h"), equation=True),
+        "the LSTM's direct path": ls.latex(ls.horizon_product(ls.LSTM, "c", "c", path="direct"), equation=True),
+        "a step of the LSTM": ls.latex(ls.jacobian(ls.LSTM, "state", "state"), equation=True),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    return run_script(work, parser(__doc__, **FULL).parse_args(arguments))
+    return run_script("gradient_reach", __doc__, work, FULL, QUICK, arguments)
 
 
 if __name__ == "__main__":

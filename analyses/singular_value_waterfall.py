@@ -13,7 +13,6 @@ Landmark. The logs must sum to the closed-form log-determinants of the steps; an
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -23,7 +22,8 @@ from numpy.typing import NDArray
 
 import lstm_sym as ls
 from lstm_sym.figures import PAGE, legend_below, panels, plot_singular_values
-from lstm_sym.scripts import Landmarks, chosen, lags, parser, run_script, save_results, step_progress
+from lstm_sym.progress import step_progress
+from lstm_sym.scripts import Outcome, Run, run_script
 
 PRODUCTS = {
     "RNN, $h$ to $h$": ("RNN", "h", "full"),
@@ -32,6 +32,8 @@ PRODUCTS = {
     "LSTM, full state": ("LSTM", "state", "full"),
 }
 INPUTS = 8
+HORIZONS = (1, 10, 100, 1000)
+TOTAL = 1e-7  # nats by which a sum of logs may be off: rounding of a thousand factorisations
 RIGHT = 1e-3  # nats by which a plain product may differ and still count as right
 FULL = {"hidden": 64, "steps": 1000, "seed": 1}
 QUICK = {"hidden": 16, "steps": 100}
@@ -87,28 +89,36 @@ def draw(spectra: Spectra, horizons: Sequence[int]) -> Figure:
     return figure
 
 
-def work(options: argparse.Namespace) -> None:
-    """Compute, print the landmarks, draw, write."""
-    numbers = chosen(options, FULL, QUICK)
-    horizons = lags(numbers["steps"])
-    runs = orbits(**numbers)
-    spectra, landmarks = compute(runs, horizons), Landmarks()
+def work(run: Run) -> Outcome:
+    """Compute and print the landmarks."""
+    horizons = [horizon for horizon in HORIZONS if horizon <= run["steps"]]
+    runs = orbits(**run.numbers)
+    spectra = compute(runs, horizons)
     for place, horizon in enumerate(horizons):
         for label, cell in (("RNN, $h$ to $h$", ls.RNN), ("LSTM, full state", ls.LSTM)):
             total, theory = float(spectra[label][place].sum()), closed_form(cell, runs[cell.name], horizon)
-            landmarks.add(f"{cell.name}, T = {horizon}: sum of log singular values", total, theory)
+            run.landmark(f"{cell.name}, T = {horizon}: sum of log singular values", total, theory, error=TOTAL)
     for place, horizon in enumerate(horizons):
         truth = spectra["LSTM, full state"][place]
         right = right_by_plain_product(runs["LSTM"], truth, horizon)
-        print(f"  LSTM, T = {horizon}: a plain double-precision product gets {right} of {len(truth)} right")
+        run.say(f"LSTM, T = {horizon}: a plain double-precision product gets {right} of {len(truth)} right")
     arrays = {"horizons": np.array(horizons), **{label.replace("$", ""): logs for label, logs in spectra.items()}}
-    parameters = {**numbers, "inputs": INPUTS, "horizons": horizons}
-    save_results(options.out, "singular_value_waterfall", draw(spectra, horizons), arrays, parameters, landmarks)
+    parameters = {"inputs": INPUTS, "horizons": horizons}
+    return Outcome(lambda: draw(spectra, horizons), arrays, parameters, equations())
+
+
+def equations() -> dict[str, str]:
+    """The products, and the determinants that their singular values must multiply to."""
+    return {
+        "the RNN's product": ls.latex(ls.horizon_product(ls.RNN, "h", "h"), equation=True),
+        "the RNN's determinant": ls.latex(ls.log_determinant(ls.RNN), equation=True),
+        "the LSTM's determinant": ls.latex(ls.log_determinant(ls.LSTM), equation=True),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    return run_script(work, parser(__doc__, **FULL).parse_args(arguments))
+    return run_script("singular_value_waterfall", __doc__, work, FULL, QUICK, arguments)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ Figure.   (a) the test years and their predictions; (b, c) log10 gradient norm a
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,8 @@ from scipy.optimize import minimize
 
 import lstm_sym as ls
 from lstm_sym.figures import PAGE, legend, panels, plot_forecast, plot_gradient_norms
-from lstm_sym.scripts import Landmarks, chosen, parser, progress, run_script, save_results
+from lstm_sym.progress import progress
+from lstm_sym.scripts import Outcome, Run, run_script
 
 TRAIN_UNTIL, VALIDATE_UNTIL = 1920, 1955
 WASH_OUT = 10  # years at the start that do not count, while the state settles
@@ -217,35 +217,36 @@ def draw(series: Series, networks: Mapping[str, Sequence[Trained]], baseline: Ar
     return figure
 
 
-def work(options: argparse.Namespace) -> None:
-    """Train, report, draw, write."""
-    numbers, series = chosen(options, FULL, QUICK), read_series()
-    networks = compute(series, **numbers)
+def work(run: Run) -> Outcome:
+    """Train and report."""
+    series = read_series()
+    networks = compute(series, **run.numbers)
     linear = {f"AR({order})": autoregression(series, order) for order in ORDERS}
-    print(f"  one-step-ahead error, {VALIDATE_UNTIL + 1}-{series.years[-1]:.0f}, in sunspot numbers (RMSE):")
+    run.say(f"one-step-ahead error, {VALIDATE_UNTIL + 1}-{series.years[-1]:.0f}, in sunspot numbers (RMSE):")
     errors: dict[str, list[float]] = {"persistence": [series.error(persistence(series), series.test)]}
     errors |= {name: [series.error(prediction, series.test)] for name, prediction in linear.items()}
     errors |= {name: [run.test for run in runs] for name, runs in networks.items()}
     for name, values in errors.items():
         spread = f"   ({min(values):.1f} to {max(values):.1f}, {len(values)} seeds)" if len(values) > 1 else ""
-        print(f"    {name:<12} {np.median(values):6.1f}{spread}")
+        run.say(f"  {name:<12} {np.median(values):6.1f}{spread}")
     arrays: dict[str, Array] = {"years": series.years, "sunspots": series.numbers}
     for name, runs in networks.items():
         for what in ("prediction", "before", "after"):
             arrays[f"{name} {what}"] = np.stack([getattr(run, what) for run in runs])
         before, after = (np.median(arrays[f"{name} {when}"][:, 99]) / np.log(10) for when in ("before", "after"))
-        print(
-            f"    {name}: log10 gradient norm at lag 100 (median): {before:.1f} before, {after:.1f} after training"
-        )
+        run.say(f"{name}: log10 gradient norm at lag 100 (median): {before:.1f} before, {after:.1f} after training")
     settings = {"decay": DECAY, "train until": TRAIN_UNTIL, "validate until": VALIDATE_UNTIL}
-    parameters = {**numbers, **settings, "test errors": errors}
-    figure = draw(series, networks, linear[f"AR({ORDERS[-1]})"])
-    save_results(options.out, "trained_on_sunspots", figure, arrays, parameters, Landmarks())
+    return Outcome(
+        lambda: draw(series, networks, linear[f"AR({ORDERS[-1]})"]),
+        arrays,
+        {**settings, "test errors": errors},
+        {"back-propagation through time": ls.latex(ls.adjoint(ls.LSTM), equation=True)},
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    return run_script(work, parser(__doc__, **FULL).parse_args(arguments))
+    return run_script("trained_on_sunspots", __doc__, work, FULL, QUICK, arguments)
 
 
 if __name__ == "__main__":

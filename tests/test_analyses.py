@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose
 
 import lstm_sym as ls
 from lstm_sym.__main__ import main as command_line
-from lstm_sym.scripts import step_progress
+from lstm_sym.progress import step_progress
 
 SCRIPTS = {
     "gradient_reach": gradient_reach,

@@ -1,0 +1,41 @@
+"""The options of a script: --quick, --out, --jobs, --dark, --force, and its own numbers."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+LARGEST = 10_000_000
+
+
+def parser(document: str | None, defaults: Mapping[str, int]) -> argparse.ArgumentParser:
+    """The parser of a script, with an integer option for each of ``defaults``; --help shows ``document``."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without σ shows ?, not a traceback
+    made = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--quick", action="store_true", help="smaller sizes, for a first look (a few seconds)")
+    made.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="folder for the files")
+    made.add_argument("--jobs", type=positive, default=1, metavar="N", help="worker processes (default: 1)")
+    made.add_argument("--dark", action="store_true", help="draw the figure on a dark background as well")
+    made.add_argument("--force", action="store_true", help="replace the files of an earlier run")
+    for name, default in defaults.items():
+        made.add_argument(f"--{name}", type=positive, default=None, metavar="N", help=f"default: {default}")
+    return made
+
+
+def positive(text: str) -> int:
+    """A positive integer from the command line."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an integer from 1 to {LARGEST}")
+    return int(text)
+
+
+def chosen(options: argparse.Namespace, full: Mapping[str, int], quick: Mapping[str, int]) -> dict[str, int]:
+    """The numbers to run with: what was given, else the quick or the full default."""
+    defaults = {**full, **quick} if options.quick else dict(full)
+    given = {name: getattr(options, name) for name in defaults}
+    return {name: default if given[name] is None else given[name] for name, default in defaults.items()}
