@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, legend, panels, plot_gradient_norms
+from lstm_sym.figures import PAGE, faint, legend, panels, plot_gradient_norms
 from lstm_sym.progress import progress
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.forgetting import log_forget
@@ -92,7 +92,7 @@ def draw(reach: Reach, numbers: dict[str, int]) -> Figure:
         ax.set_ylabel("")
     for ax in flat:
         ax.set_xlim(0, numbers["lags"])
-        ax.axhline(0, color="0.8", linewidth=0.5, zorder=0)
+        ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
     legend(flat[0], loc="lower left")
     legend(flat[1], loc="lower left")
     return figure

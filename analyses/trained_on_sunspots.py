@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, legend, panels, plot_forecast, plot_gradient_norms
+from lstm_sym.figures import PAGE, faint, legend, panels, plot_forecast, plot_gradient_norms
 from lstm_sym.progress import progress
 from lstm_sym.scripts import Outcome, Run, run_script
 
@@ -207,7 +207,7 @@ def draw(series: Series, networks: Mapping[str, Sequence[Trained]], baseline: Ar
         plot_gradient_norms(curves, ax, title=f"({letter}) {name}, $\\partial {state}_T/\\partial {state}_{{T-k}}$")
         ax.set_xlabel("lag $k$ (years)")
         ax.set_xlim(0, LAGS)
-        ax.axhline(0, color="0.8", linewidth=0.5, zorder=0)
+        ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
     low = min(ax.get_ylim()[0] for ax in axes[0, 1:])
     high = max(ax.get_ylim()[1] for ax in axes[0, 1:])
     for ax in axes[0, 1:]:

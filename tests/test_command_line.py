@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from lstm_sym.__main__ import analyses, main
+from lstm_sym.__main__ import main
+from lstm_sym.commands.drawing import analyses
 
 
 def said(capsys, *arguments):
