@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib
+import json
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lstm_sym as ls
@@ -108,3 +115,36 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@dataclass(frozen=True)
+class QuickRun:
+    """An analysis run with --quick: its folder, its record, and its numbers."""
+
+    folder: Path
+    record: dict
+    arrays: dict
+
+    def landmarks(self, start=""):
+        """Those whose text starts with ``start``."""
+        return [row for row in self.record["landmarks"] if row["what"].startswith(start)]
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory):
+    """quick(name): the analysis ``name`` run with --quick, once for all tests and all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "quick"
+    folder.mkdir(exist_ok=True)
+
+    @cache
+    def run(name):
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / f"{name}.json").exists():
+                module = importlib.import_module(f"lstm_sym.analyses.{name}")
+                assert module.main(["--quick", "--dark", "--out", str(folder)]) == 0
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+            return QuickRun(folder, json.loads((folder / f"{name}.json").read_text(encoding="utf-8")), dict(arrays))
+
+    return run

@@ -2,59 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 import io
-import json
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from lstm_sym.analyses import gradient_reach, singular_value_waterfall, trained_on_sunspots
+from lstm_sym.analyses import gradient_reach, trained_on_sunspots
 from numpy.testing import assert_allclose
 
 import lstm_sym as ls
 from lstm_sym.__main__ import main as command_line
+from lstm_sym.commands.drawing import analyses
 from lstm_sym.progress import step_progress
 
-SCRIPTS = {
-    "gradient_reach": gradient_reach,
-    "singular_value_waterfall": singular_value_waterfall,
-    "trained_on_sunspots": trained_on_sunspots,
-}
+ALL = analyses()
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("figures")
-    for name, module in SCRIPTS.items():
-        assert module.main(["--quick", "--out", str(folder)]) == 0, name
-    return folder
+def main_of(name):
+    return importlib.import_module(f"lstm_sym.analyses.{name}").main
 
 
-def record(folder, name):
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        return json.loads((folder / f"{name}.json").read_text()), dict(arrays)
+@pytest.mark.parametrize("name", ALL)
+def test_every_script_writes_its_files_and_nothing_else(quick, name):
+    run = quick(name)
+    written = {path.name for path in run.folder.glob(f"{name}.*")} - {f"{name}.lock"}
+    assert written == {f"{name}{kind}" for kind in (".png", ".dark.png", ".pdf", ".npz", ".json")}
+    assert not list(run.folder.glob(".lstm_sym.*"))
+    assert {"python", "lstm_sym", "numpy", "sympy"} <= set(run.record["versions"])
+    assert run.arrays
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_every_script_writes_its_four_files_and_nothing_else(results, name):
-    assert sorted(path.suffix for path in results.glob(f"{name}.*")) == [".json", ".npz", ".pdf", ".png"]
-    assert not [path for path in results.iterdir() if path.name.startswith(".")]
-    parameters, _ = record(results, name)
-    assert {"python", "lstm_sym", "numpy", "sympy"} <= set(parameters["versions"])
+@pytest.mark.parametrize("name", ALL)
+def test_every_record_says_what_is_claimed_and_by_which_equations(quick, name):
+    record = quick(name).record
+    assert all(record[part] for part in ("title", "claim", "methods", "figure", "equations", "parameters"))
+    assert record["quick"] is True
+    assert all(row["theory"] is not None and row["computed"] is not None for row in record["landmarks"])
 
 
-def test_direct_path_slopes_are_log_sigmoid(results):
-    landmarks = record(results, "gradient_reach")[0]["landmarks"]
+def test_direct_path_slopes_are_log_sigmoid(quick):
+    landmarks = quick("gradient_reach").landmarks("direct path")
     assert [row["computed"] for row in landmarks] == pytest.approx(
         [-0.3010299956640, -0.1360478223004, -0.0211012186834, -0.0029164387931], abs=1e-9
     )
     assert max(abs(row["difference"]) for row in landmarks) <= 1e-9
 
 
-def test_reach_orders_the_networks_as_claimed(results):
-    arrays = record(results, "gradient_reach")[1]
+def test_reach_orders_the_networks_as_claimed(quick):
+    arrays = quick("gradient_reach").arrays
     assert len(arrays) == 16
     last = {label: np.median(norms[:, -1]) for label, norms in arrays.items()}
     assert last["rnn, gain 0.9"] < last["lstm cell-to-cell, b_f = 1"] < last["lstm cell-to-cell, b_f = 3"]
@@ -62,17 +60,18 @@ def test_reach_orders_the_networks_as_claimed(results):
     assert all(norms.shape == (2, 200) for norms in arrays.values())
 
 
-def test_waterfall_sums_to_the_closed_form(results):
-    parameters, arrays = record(results, "singular_value_waterfall")
-    assert len(parameters["landmarks"]) == 6
-    assert max(abs(row["difference"]) for row in parameters["landmarks"]) <= 1e-9
+def test_waterfall_sums_to_the_closed_form(quick):
+    run = quick("singular_value_waterfall")
+    arrays = run.arrays
+    assert len(run.landmarks()) == 6
+    assert max(abs(row["difference"]) for row in run.landmarks()) <= 1e-9
     assert arrays["LSTM, full state"].shape == (3, 32)
     assert arrays["RNN, h to h"].min() < -200
 
 
-def test_sunspots_train_and_are_reported_beside_the_baselines(results):
-    parameters, arrays = record(results, "trained_on_sunspots")
-    errors = parameters["parameters"]["test errors"]
+def test_sunspots_train_and_are_reported_beside_the_baselines(quick):
+    run = quick("trained_on_sunspots")
+    errors, arrays = run.record["parameters"]["test errors"], run.arrays
     assert set(errors) == {"persistence", "AR(2)", "AR(9)", "RNN", "LSTM"}
     assert errors["persistence"] == pytest.approx([33.4], abs=0.05)
     assert errors["AR(2)"] == pytest.approx([20.9], abs=0.05)
@@ -98,19 +97,19 @@ def test_training_gradients_flatten_and_come_back():
     assert all(np.array_equal(back[name], like[name]) for name in like)
 
 
-@pytest.mark.parametrize("arguments", [["--hidden", "0"], ["--hidden", "-3"], ["--hidden", "many"], ["--what"]])
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("arguments", [["--seed", "0"], ["--seed", "-3"], ["--jobs", "many"], ["--what"]])
+@pytest.mark.parametrize("name", ALL)
 def test_bad_options_are_one_usage_error(name, arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
-        SCRIPTS[name].main(arguments)
+        main_of(name)(arguments)
     assert stopped.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", ALL)
 def test_help_says_what_the_figure_claims(name, capsys):
     with pytest.raises(SystemExit):
-        SCRIPTS[name].main(["--help"])
+        main_of(name)(["--help"])
     assert "Claim." in capsys.readouterr().out
 
 
@@ -144,9 +143,33 @@ def test_as_a_script_without_display_in_a_folder_that_is_not_its_own(tmp_path):
 
 
 def test_figures_by_name_from_the_command_line(tmp_path, capsys):
-    assert command_line(["figures", "singular_value_waterfall", "--quick", "--out", str(tmp_path)]) == 0
+    arguments = ["figures", "singular_value_waterfall", "--quick", "--out", str(tmp_path)]
+    assert command_line(arguments) == 0
     assert "theory" in capsys.readouterr().out
-    assert (tmp_path / "singular_value_waterfall.pdf").exists()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"singular_value_waterfall.pdf", "index.html"} <= {path.name for path in before}
+    assert command_line(arguments) == 2
+    assert "is there already. Give --force to replace it" in capsys.readouterr().err
+    assert command_line([*arguments, "--force"]) == 0
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_several_figures_at_a_time_and_one_that_fails(tmp_path, capfd):
+    (tmp_path / "gradient_reach.png").write_text("mine")
+    names = ["gradient_reach", "singular_value_waterfall"]
+    assert command_line(["figures", *names, "--quick", "--jobs", "2", "--out", str(tmp_path)]) == 2
+    said = capfd.readouterr()
+    assert "gradient_reach.png is there already" in said.err
+    assert said.err.endswith("not made: gradient_reach\n")
+    assert (tmp_path / "singular_value_waterfall.json").exists()
+    assert (tmp_path / "gradient_reach.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["../gradient_reach", "gradient_reach.py", "__init__", "os"])
+def test_names_of_figures_are_checked(name, tmp_path, capsys):
+    assert command_line(["figures", name, "--out", str(tmp_path / "new")]) == 2
+    assert "unknown analysis" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_progress_over_steps_is_shown_in_a_terminal_only(monkeypatch):

@@ -33,7 +33,7 @@ def test_a_file_that_cannot_grow_leaves_what_was_there(tmp_path):
 
 
 def test_a_failure_inside_is_passed_on_and_leaves_nothing(tmp_path):
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "new.txt") as temporary:
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "new.txt") as temporary:  # noqa: PT012
         temporary.write_text("half")
         1 / 0  # noqa: B018
     with pytest.raises(FileNotFoundError, match="elsewhere"), replacing(tmp_path / "new.txt"):
