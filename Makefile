@@ -1,4 +1,5 @@
-# make figures   the figures, into figures/
+# make figures   the quick atlas: every figure in small, and an index page, into figures/ (minutes)
+# make atlas     the same in full quality, into atlas/ (half an hour on two cores)
 # make test      the whole test suite
 # make lint      ruff and mypy
 # make benchmark times beside JAX and PyTorch, in an environment of their own, .venv-benchmark (a large download)
@@ -8,9 +9,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 BENCHMARK := .venv-benchmark
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 export MPLBACKEND := Agg
 
-.PHONY: figures test lint benchmark clean
+.PHONY: figures atlas test lint benchmark clean
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -18,7 +20,10 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 figures: $(INSTALLED)
-	$(BIN)/lstm-sym figures --out figures
+	$(BIN)/lstm-sym figures --quick --dark --jobs $(JOBS) --force --out figures
+
+atlas: $(INSTALLED)
+	$(BIN)/lstm-sym figures --dark --jobs $(JOBS) --force --out atlas
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto
@@ -37,4 +42,4 @@ benchmark: $(BENCHMARK)/.installed
 	$(BENCHMARK)/bin/python -m benchmarks
 
 clean:
-	rm -rf .venv $(BENCHMARK) figures build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv $(BENCHMARK) figures atlas build *.egg-info .pytest_cache .mypy_cache .ruff_cache

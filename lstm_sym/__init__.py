@@ -43,6 +43,8 @@ _HOMES = {
     "lstm_sym.calculus.bounds.bounds": ("bound",),
     "lstm_sym.calculus.limits.limits": ("limit", "zero_state"),
 }
+#: Modules that are reached as attributes too: ``ls.figures.plot_gradient_norms``.
+_MODULES = ("cells", "figures", "theory")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "GRU",
@@ -147,6 +149,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     """Public names load their module when first asked for, so that importing the package costs nothing."""
+    if name in _MODULES:
+        return importlib.import_module(f"lstm_sym.{name}")
     if name not in _HOME:
         near = difflib.get_close_matches(name, __all__, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -157,4 +161,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_MODULES, "__version__"]
