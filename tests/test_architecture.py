@@ -27,7 +27,13 @@ LAYERS = [
 #: Below the line in the design: no SymPy.
 NUMERIC = {"flow", "theory", "sweeps", "figures"}
 #: Layers that need no more than these of what is above them.
-ONLY = {"flow": {"checks", "flow"}, "theory": {"checks", "theory"}, "cells": {"cell", "cells", "checks"}, "functions": set(), "checks": set()}
+ONLY = {
+    "flow": {"checks", "flow"},
+    "theory": {"checks", "theory"},
+    "cells": {"cell", "cells", "checks"},
+    "functions": set(),
+    "checks": set(),
+}
 
 
 def modules():
