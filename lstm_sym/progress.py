@@ -1,47 +1,51 @@
-"""Progress bars, in a terminal, where tqdm is installed."""
+"""Progress bars: in a terminal, after two seconds, if tqdm is installed; otherwise nothing is shown."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lstm_sym.flow.system import Progress
 
 T = TypeVar("T")
 
+#: Seconds before a bar appears.
+DELAY = 2.0
+
 
 def progress(items: Iterable[T], total: int, label: str) -> Iterable[T]:
-    """``items`` with a progress bar, in a terminal, after two seconds, if tqdm is installed."""
-    if not sys.stderr.isatty():
+    """``items`` with a progress bar."""
+    make = _bars()
+    if make is None:
         return items
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return items
-    bar: Iterable[T] = tqdm(items, total=total, desc=label, delay=2.0, leave=False)
+    bar: Iterable[T] = make(items, total=total, desc=label, delay=DELAY, leave=False)
     return bar
 
 
 @contextmanager
-def step_progress(label: str) -> Iterator[Progress | None]:
-    """A progress bar over the steps of one analysis, to be given to it as ``progress=``.
-
-    None, and no bar, outside a terminal or without tqdm.
-    """
-    if not sys.stderr.isatty():
+def step_progress(label: str, unit: str = "steps") -> Iterator[Progress | None]:
+    """A progress bar over the steps of one analysis, to be given to it as ``progress=``; None where none is shown."""
+    make = _bars()
+    if make is None:
         yield None
         return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield None
-        return
-    with tqdm(desc=label, unit=" steps", delay=2.0, leave=False) as bar:
+    with make(desc=label, unit=f" {unit}", delay=DELAY, leave=False) as bar:
 
         def tell(done: int, total: int | None) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
         yield tell
+
+
+def _bars() -> Any:
+    """What makes bars, or None."""
+    if not sys.stderr.isatty():
+        return None
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm
