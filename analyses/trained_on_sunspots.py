@@ -29,6 +29,7 @@ import lstm_sym as ls
 from lstm_sym.figures import PAGE, faint, legend, panels, plot_forecast, plot_gradient_norms
 from lstm_sym.progress import progress
 from lstm_sym.scripts import Outcome, Run, run_script
+from lstm_sym.training import flat, shaped, squared_error, value_and_gradient
 
 TRAIN_UNTIL, VALIDATE_UNTIL = 1920, 1955
 WASH_OUT = 10  # years at the start that do not count, while the state settles
@@ -119,17 +120,6 @@ class Trained:
     after: Array
 
 
-def flat(arrays: Mapping[str, Array]) -> Array:
-    """All parameters in one vector."""
-    return np.concatenate([array.ravel() for array in arrays.values()])
-
-
-def shaped(vector: Array, like: Mapping[str, Array]) -> dict[str, Array]:
-    """The inverse of ``flat``."""
-    parts = np.split(vector, np.cumsum([array.size for array in like.values()])[:-1])
-    return {name: part.reshape(array.shape) for (name, array), part in zip(like.items(), parts, strict=True)}
-
-
 def train(name: str, series: Series, hidden: int, iterations: int, seed: int) -> Trained:
     """L-BFGS on the training years; keep the iterate that does best in the validation years."""
     cell, block = NETWORKS[name]
@@ -137,16 +127,11 @@ def train(name: str, series: Series, hidden: int, iterations: int, seed: int) ->
     start = kernel.parameters(hidden, 1, rng=seed, outputs=1)
     x = series.scaled
     inputs, targets = x[:-1, None], x[1:, None]
-    counted = series.training[:, None] / series.training.sum()
+    loss = squared_error(targets, 0.5 * series.training[:, None] / series.training.sum())
 
     def objective(vector: Array) -> tuple[float, Array]:
-        def loss(run: Mapping[str, Array]) -> tuple[float, dict[str, Array]]:
-            miss = run["y"] - targets
-            return 0.5 * float(np.sum(counted * miss**2)), {"y": counted * miss}
-
-        found = kernel.gradient(shaped(vector, start), inputs, loss)
-        assert found.value is not None
-        return found.value + 0.5 * DECAY * float(vector @ vector), flat(found.parameters) + DECAY * vector
+        value, slope = value_and_gradient(kernel, vector, start, inputs, loss)
+        return value + 0.5 * DECAY * float(vector @ vector), slope + DECAY * vector
 
     def prediction(vector: Array) -> Array:
         parameters = shaped(vector, start)

@@ -91,12 +91,6 @@ def test_the_series_is_split_by_year_and_scaled_by_the_training_years():
     assert_allclose(series.unscaled(series.scaled), series.numbers, atol=1e-10)
 
 
-def test_training_gradients_flatten_and_come_back():
-    like = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(2.0)}
-    back = trained_on_sunspots.shaped(trained_on_sunspots.flat(like), like)
-    assert all(np.array_equal(back[name], like[name]) for name in like)
-
-
 @pytest.mark.parametrize("arguments", [["--seed", "0"], ["--seed", "-3"], ["--jobs", "many"], ["--what"]])
 @pytest.mark.parametrize("name", ALL)
 def test_bad_options_are_one_usage_error(name, arguments, capsys):
