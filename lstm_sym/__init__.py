@@ -35,6 +35,7 @@ _HOMES = {
     "lstm_sym.shares": ("path_shares",),
     "lstm_sym.pairs": ("bidirectional",),
     "lstm_sym.comparison": ("compare",),
+    "lstm_sym.sweeps": ("sweep", "SweepResult"),
     "lstm_sym.calculus": ("jacobian", "log_determinant", "horizon_product"),
     "lstm_sym.calculus.proofs.verification": ("verify", "VerificationError"),
     "lstm_sym.calculus.adjoints.backpropagation": ("adjoint",),
@@ -69,6 +70,7 @@ __all__ = [
     "Notation",
     "PeepholeLSTM",
     "ProjectionLSTM",
+    "SweepResult",
     "Trajectory",
     "VerificationError",
     "adjoint",
@@ -95,6 +97,7 @@ __all__ = [
     "singular_vectors",
     "source",
     "stack",
+    "sweep",
     "verify",
     "zero_state",
 ]
@@ -143,6 +146,7 @@ if TYPE_CHECKING:
     from lstm_sym.notation import Notation
     from lstm_sym.pairs import bidirectional
     from lstm_sym.shares import path_shares
+    from lstm_sym.sweeps import SweepResult, sweep
     from lstm_sym.targets import source
     from lstm_sym.typeset import derivation, latex, sheet
 

@@ -26,7 +26,7 @@ def progress(items: Iterable[T], total: int, label: str) -> Iterable[T]:
 
 @contextmanager
 def step_progress(label: str, unit: str = "steps") -> Iterator[Progress | None]:
-    """A progress bar over the steps of one analysis, to be given to it as ``progress=``; None where none is shown."""
+    """A progress bar over the steps of one analysis, to be given to it as ``progress=``; None if none is shown."""
     make = _bars()
     if make is None:
         yield None

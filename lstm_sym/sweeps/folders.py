@@ -1,0 +1,117 @@
+"""A sweep's folder: ``grid.json``, a file for each finished point in ``points``, and the results in the end.
+
+Every file appears whole or not at all, and its bytes depend on nothing but what it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lstm_sym.files import replacing
+from lstm_sym.sweeps import archives
+from lstm_sym.sweeps.evaluating import Outcome, Reason
+from lstm_sym.sweeps.locks import locked
+
+GRID, RESULTS, POINTS, LOCK = "grid.json", "results", "points", ".lock"
+#: How names of files begin that are not finished yet.
+UNFINISHED = ".lstm_sym."
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def as_text(value: Any) -> bytes:
+    """JSON, for people to read and always the same."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+class Folder:
+    """The files of one sweep."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    @contextmanager
+    def mine(self) -> Iterator[int]:
+        """The folder, created if need be, for this process alone; without what a killed one has left half-done."""
+        with self._writing(self.path):
+            (self.path / POINTS).mkdir(parents=True, exist_ok=True)
+        busy = f"{self.path}: another sweep is at work in this folder. Wait for it, or choose another folder."
+        with contextlib.ExitStack() as stack:
+            with self._writing(self.path / LOCK):
+                handle = stack.enter_context(locked(self.path / LOCK, busy))
+            for file in [*self.path.iterdir(), *(self.path / POINTS).glob("*/*")]:
+                if file.name.startswith(UNFINISHED):
+                    file.unlink(missing_ok=True)
+            yield handle
+
+    def record(self) -> Any:
+        """What grid.json says, None if there is none or it is damaged."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return json.loads((self.path / GRID).read_bytes())
+        return None
+
+    def finished(self) -> set[str]:
+        """Names of the files of points that are there."""
+        with contextlib.suppress(FileNotFoundError):
+            return {
+                f.name for part in os.scandir(self.path / POINTS) if part.is_dir() for f in os.scandir(part.path)
+            }
+        return set()
+
+    def read(self, name: str, finished: set[str]) -> Outcome | None:
+        """The outcome of the point called ``name``; None if it is not there, or damaged."""
+        if f"{name}.npz" in finished:
+            with contextlib.suppress(archives.DamagedError, OSError):
+                return dict(archives.unpacked(self._file(f"{name}.npz").read_bytes()))
+        if f"{name}.json" in finished:
+            with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+                record = json.loads(self._file(f"{name}.json").read_bytes())
+                return Reason(record["error"], record["message"], tuple(record["traceback"]))
+        return None
+
+    def write(self, name: str, point: Mapping[str, Any], outcome: Outcome, finished: set[str]) -> None:
+        """Keep the outcome of a point; ``finished``: what is there already."""
+        if isinstance(outcome, Reason):
+            kept, other = f"{name}.json", f"{name}.npz"
+            data = as_text({"point": dict(point), **outcome._asdict()})
+        else:
+            kept, other, data = f"{name}.npz", f"{name}.json", archives.packed(outcome)
+        self.put(self._file(kept), data)
+        if other in finished:
+            self._file(other).unlink(missing_ok=True)
+
+    def put(self, file: Path, data: bytes) -> None:
+        """Write ``data`` to ``file``, whole or not at all."""
+        with self._writing(file):
+            try:
+                self._replace(file, data)
+            except FileNotFoundError:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                self._replace(file, data)
+
+    def _replace(self, file: Path, data: bytes) -> None:
+        with replacing(file) as temporary:
+            temporary.write_bytes(data)
+
+    def _file(self, name: str) -> Path:
+        return self.path / POINTS / name[:2] / name
+
+    @contextmanager
+    def _writing(self, file: Path) -> Iterator[None]:
+        """An OSError within says which file it is about, and what is kept."""
+        try:
+            yield
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            why = error.strerror or str(error)
+            kept = "" if error.errno not in FULL else " What is finished is kept: run again to go on."
+            said = type(error)(f"cannot write {file}: {why}.{kept}")
+            said.errno = error.errno
+            raise said from None
