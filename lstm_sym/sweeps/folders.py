@@ -27,7 +27,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def as_text(value: Any) -> bytes:
     """JSON, for people to read and always the same."""
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 class Folder:
@@ -37,24 +37,29 @@ class Folder:
         self.path = Path(path)
 
     @contextmanager
-    def mine(self) -> Iterator[int]:
+    def mine(self) -> Iterator[None]:
         """The folder, created if need be, for this process alone; without what a killed one has left half-done."""
         with self._writing(self.path):
             (self.path / POINTS).mkdir(parents=True, exist_ok=True)
         busy = f"{self.path}: another sweep is at work in this folder. Wait for it, or choose another folder."
         with contextlib.ExitStack() as stack:
             with self._writing(self.path / LOCK):
-                handle = stack.enter_context(locked(self.path / LOCK, busy))
+                stack.enter_context(locked(self.path / LOCK, busy))
             for file in [*self.path.iterdir(), *(self.path / POINTS).glob("*/*")]:
                 if file.name.startswith(UNFINISHED):
                     file.unlink(missing_ok=True)
-            yield handle
+            yield
 
     def record(self) -> Any:
         """What grid.json says, None if there is none or it is damaged."""
         with contextlib.suppress(FileNotFoundError, ValueError):
             return json.loads((self.path / GRID).read_bytes())
         return None
+
+    def no_results(self) -> None:
+        """Remove the results, before what they are of changes."""
+        for ending in (".npz", ".json"):
+            (self.path / f"{RESULTS}{ending}").unlink(missing_ok=True)
 
     def finished(self) -> set[str]:
         """Names of the files of points that are there."""
@@ -71,8 +76,10 @@ class Folder:
                 return dict(archives.unpacked(self._file(f"{name}.npz").read_bytes()))
         if f"{name}.json" in finished:
             with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-                record = json.loads(self._file(f"{name}.json").read_bytes())
-                return Reason(record["error"], record["message"], tuple(record["traceback"]))
+                data = self._file(f"{name}.json").read_bytes()
+                record = json.loads(data)
+                if as_text(record) == data:
+                    return Reason(record["error"], record["message"], tuple(record["traceback"]))
         return None
 
     def write(self, name: str, point: Mapping[str, Any], outcome: Outcome, finished: set[str]) -> None:
@@ -110,8 +117,7 @@ class Folder:
         except BlockingIOError:
             raise
         except OSError as error:
-            why = error.strerror or str(error)
-            kept = "" if error.errno not in FULL else " What is finished is kept: run again to go on."
-            said = type(error)(f"cannot write {file}: {why}.{kept}")
-            said.errno = error.errno
-            raise said from None
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            what = f"cannot write {file}: {error.strerror}." if error.strerror else str(error)
+            kept = f" What is finished in {self.path} is kept: run again to go on." if cause.errno in FULL else ""
+            raise OSError(f"{what}{kept}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import inspect
 import pickle
 import sys
@@ -65,14 +64,20 @@ def must_travel(function: Function) -> bytes:
 
 
 def importable(function: Function) -> bool:
-    """Whether a fresh interpreter can import the module that ``function`` is defined in."""
+    """Whether a fresh interpreter would find the module that ``function`` is defined in."""
     while isinstance(function, functools.partial):
         function = function.func
-    module = getattr(function, "__module__", None) or type(function).__module__
+    name = getattr(function, "__module__", None) or type(function).__module__
+    module = sys.modules.get(name)
+    if name == "__main__" or module is None:
+        return False
+    package = sys.modules.get(name.rpartition(".")[0])
     try:
-        return module != "__main__" and importlib.util.find_spec(module) is not None
+        places = package.__path__ if package else None
+        found = next(filter(None, (finder.find_spec(name, places) for finder in sys.meta_path)), None)
     except (ImportError, ValueError, AttributeError):
         return False
+    return found is not None and (found.origin == getattr(module, "__file__", found.origin))
 
 
 def recordable(function: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,8 @@ def a_name(name: Any) -> str:
 def an_axis(name: str, values: Any) -> tuple[Scalar, ...]:
     """The values of one axis: all numbers (floats if any is), all booleans or all strings; no two alike."""
     what = f"grid[{name!r}]"
-    if not isinstance(values, list | tuple | range | np.ndarray) or getattr(values, "ndim", 1) != 1:
+    several = isinstance(values, Sequence) or hasattr(values, "__array__")
+    if not several or isinstance(values, str | bytes) or getattr(values, "ndim", 1) != 1:
         raise TypeError(f"{what} = {values!r}: expected a one-dimensional sequence of numbers or strings.")
     if len(values) == 0:
         raise ValueError(f"{what} is empty: expected at least one value.")

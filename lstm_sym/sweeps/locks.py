@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -9,23 +10,40 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Seconds to wait for a lock: the workers of a process that was killed hold its lock until they have noticed.
-PATIENCE = 3.0
+#: Seconds to wait for a lock, which may be that of a process that is just ending.
+PATIENCE = 1.0
+#: Handles of the locks that this process holds, so that copies of it (fork) do not.
+_held: set[int] = set()
 
 
 @contextmanager
-def locked(file: Path, refusal: str) -> Iterator[int]:
-    """Hold the lock on ``file``, which is created; OSError with the text ``refusal`` if another process does."""
+def locked(file: Path, refusal: str) -> Iterator[None]:
+    """Hold the lock on ``file``, which is created; BlockingIOError with the text ``refusal`` if another has it."""
+    _let_go_in_copies()
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+    _held.add(handle)
     try:
         deadline = time.monotonic() + PATIENCE
         while not _taken(handle):
             if time.monotonic() > deadline:
                 raise BlockingIOError(refusal)
             time.sleep(0.05)
-        yield handle
+        yield
     finally:
+        _held.discard(handle)
         os.close(handle)
+
+
+@functools.cache
+def _let_go_in_copies() -> None:
+    """A lock lasts until every copy of its handle is closed: a worker that outlives this process must have none."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_let_go)
+
+
+def _let_go() -> None:
+    while _held:
+        os.close(_held.pop())
 
 
 if sys.platform == "win32":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import pickle
@@ -20,6 +19,10 @@ from typing import Any
 
 #: Variables by which libraries choose their number of threads, read when they are loaded.
 THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB")]
+
+
+#: The thread by which a worker notices that the sweep's process is gone.
+_WATCH = "lstm_sym: ends with its parent"
 
 
 class _Spawned(SpawnProcess):
@@ -54,12 +57,12 @@ class PoolError(RuntimeError):
 
 
 @contextmanager
-def pool(workers: int, function: bytes, fresh: bool, held: tuple[int, ...] = ()) -> Iterator[ProcessPoolExecutor]:
+def pool(workers: int, function: bytes, fresh: bool) -> Iterator[ProcessPoolExecutor]:
     """A pool whose workers have loaded the pickled ``function``; ended at once if its block is left by an error.
 
-    fresh: new interpreters, else copies of this process.  held: file handles that copies are to close.
+    fresh: new interpreters, else copies of this process.
     """
-    executor = ProcessPoolExecutor(workers, _context(fresh), _prepare, (() if fresh else held,))
+    executor = ProcessPoolExecutor(workers, _context(fresh), _prepare)
     try:
         try:
             ready = [executor.submit(_load, function) for _ in range(workers)]
@@ -86,13 +89,15 @@ def _context(fresh: bool) -> Any:
     return _Spawn() if fresh else _Fork()
 
 
-def _prepare(held: tuple[int, ...]) -> None:
+def is_worker() -> bool:
+    """Whether this process is such a worker."""
+    return any(thread.name == _WATCH for thread in threading.enumerate())
+
+
+def _prepare() -> None:
     """In a worker, first of all."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for handle in held:
-        with contextlib.suppress(OSError):
-            os.close(handle)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, name=_WATCH, daemon=True).start()
 
 
 def _end_with_parent() -> None:

@@ -204,12 +204,15 @@ def load(folder: Folder, settings: Settings, collection: Collection, again: bool
 def _of_folder(path: Path) -> SweepResult:
     if not (path / GRID).is_file():
         raise FileNotFoundError(f"{path}: no sweep in this folder (there is no {GRID}).")
+    settings = settings_of(_json(path / GRID))
     if (path / f"{RESULTS}.npz").is_file() and (path / f"{RESULTS}.json").is_file():
         try:
-            return _of_file(path / f"{RESULTS}.npz")
+            found = _of_file(path / f"{RESULTS}.npz")
+            if found.settings == settings:
+                return found
         except ValueError:
             pass  # what is in the points is as good
-    folder, settings = Folder(path), settings_of(_json(path / GRID))
+    folder = Folder(path)
     collection = Collection(settings.grid)
     load(folder, settings, collection)
     return a_result(settings, collection)

@@ -26,6 +26,8 @@ from lstm_sym.sweeps.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+MOST_WORKERS = 1024
+
 
 def sweep(
     function: Callable[..., Any],
@@ -95,8 +97,8 @@ def sweep(
 
 
 Receive = Callable[[int, Outcome], None]
-#: (call, items, how many, file handles not to be kept open elsewhere, receiver)
-Way = Callable[[Call, Iterator[Item], int, tuple[int, ...], Receive], None]
+#: Called with (call, items, how many, receiver).
+Way = Callable[[Call, Iterator[Item], int, Receive], None]
 
 
 class _Work:
@@ -109,12 +111,12 @@ class _Work:
 
     def alone(self, tell: Progress | None) -> SweepResult:
         """Without a folder."""
-        self._compute(tell, lambda index, outcome: None, ())
+        self._compute(tell, lambda index, outcome: None)
         return a_result(self.settings, self.collection)
 
     def within(self, folder: Folder, tell: Progress | None) -> SweepResult:
         """With a folder."""
-        with folder.mine() as handle:
+        with folder.mine():
             self._begin(folder)
             finished = load(folder, self.settings, self.collection, self.retry)
             name, point = self.settings.names(), self.settings.grid.point
@@ -123,9 +125,8 @@ class _Work:
                 folder.write(name(index), point(index), outcome, finished)
 
             if self.collection.done < self.settings.grid.total:
-                for ending in (".npz", ".json"):
-                    (folder.path / f"{RESULTS}{ending}").unlink(missing_ok=True)
-            self._compute(tell, keep, (handle,))
+                folder.no_results()
+            self._compute(tell, keep)
             result = a_result(self.settings, self.collection)
             result.save(folder.path / RESULTS)
             return result
@@ -140,9 +141,10 @@ class _Work:
             logger.warning(
                 "%s: function or code have changed; the points before are kept, but not used.", folder.path
             )
+        folder.no_results()
         folder.put(file, as_text(record))
 
-    def _compute(self, tell: Progress | None, keep: Receive, held: tuple[int, ...]) -> None:
+    def _compute(self, tell: Progress | None, keep: Receive) -> None:
         grid, collection = self.settings.grid, self.collection
         missing = (int(k) for k in (collection.status == MISSING).nonzero()[0])
         key = keys(grid, self.settings.constants, self.settings.paired) if self.settings.rng else lambda index: None
@@ -156,15 +158,18 @@ class _Work:
                 tell(collection.done, grid.total)
 
         left = grid.total - collection.done
+        if tell is not None and collection.done:
+            tell(collection.done, grid.total)
         if left:
-            self.way(self.call, items, left, held, receive)
+            self.way(self.call, items, left, receive)
 
 
 def _way(function: Callable[..., Any], n_jobs: Any, executor: Any) -> Way:
     """How the points are computed: here, by processes of our own, or by an executor."""
     workers = checks.integer("n_jobs", n_jobs)
-    if workers < 1:
-        raise ValueError(f"n_jobs = {workers}: expected at least 1 worker (os.cpu_count() is {os.cpu_count()}).")
+    if not 1 <= workers <= MOST_WORKERS:
+        here = f"this machine has {os.cpu_count()} cores"
+        raise ValueError(f"n_jobs = {workers}: expected an integer from 1 to {MOST_WORKERS} ({here}).")
     if executor is not None:
         if workers != 1:
             raise ValueError("n_jobs and executor are both given: expected one of them.")
@@ -173,8 +178,8 @@ def _way(function: Callable[..., Any], n_jobs: Any, executor: Any) -> Way:
         if isinstance(executor, ProcessPoolExecutor):
             functions.must_travel(function)
         return partial(_at_executor, executor)
-    if workers == 1:
-        return _here
+    if workers == 1 or pools.is_worker():
+        return dispatching.here
     pickled, fresh = functions.must_travel(function), functions.importable(function)
     if not fresh and not pools.can_fork():
         raise ValueError(
@@ -184,10 +189,6 @@ def _way(function: Callable[..., Any], n_jobs: Any, executor: Any) -> Way:
     return partial(_at_workers, workers, pickled, fresh)
 
 
-def _here(call: Call, items: Iterator[Item], total: int, held: tuple[int, ...], receive: Receive) -> None:
-    dispatching.here(call, items, total, receive)
-
-
 def _at_workers(
     workers: int,
     pickled: bytes,
@@ -195,18 +196,15 @@ def _at_workers(
     call: Call,
     items: Iterator[Item],
     total: int,
-    held: tuple[int, ...],
     receive: Receive,
 ) -> None:
     def pool(count: int) -> AbstractContextManager[Executor]:
-        return pools.pool(count, pickled, fresh, held)
+        return pools.pool(count, pickled, fresh)
 
     dispatching.at_workers(call, items, total, min(workers, total), pool, receive)
 
 
-def _at_executor(
-    executor: Executor, call: Call, items: Iterator[Item], total: int, held: tuple[int, ...], receive: Receive
-) -> None:
+def _at_executor(executor: Executor, call: Call, items: Iterator[Item], total: int, receive: Receive) -> None:
     workers = dispatching.workers_of(executor)
     ahead = dispatching.AHEAD if workers is None else dispatching.AHEAD_EACH * workers
     try:
