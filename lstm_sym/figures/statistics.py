@@ -48,8 +48,8 @@ def plot_deviations(
 
     deviations: by label, (N,) or (runs, N).
 
-    >>> plot_deviations({"N = 2": [[0.1, -2.0], [1.0, 0.3]]}).get_ylim()
-    (-5.4, 5.4)
+    >>> np.round(plot_deviations({"N = 2": [[0.1, -2.0], [1.0, 0.3]]}).get_ylim(), 6)
+    array([-5.4,  5.4])
     """
     ax, largest = axes_or_new(ax), band
     ax.axhspan(-band, band, color=faint(ax), alpha=0.35, linewidth=0, zorder=0)

@@ -80,11 +80,11 @@ class LogNorms:
         return float(np.interp(part, parts, shares))
 
     def mean_seen(self, samples: int) -> float:
-        """What of E‖Px‖² = 1 is below the value that one product in ``samples`` exceeds: what an average sees."""
+        """The part of E‖Px‖² = 1 below the median of the largest of ``samples`` products: what an average sees."""
         if samples < 1:
             raise ValueError(f"samples = {samples}: expected an integer from 1.")
         shares, parts = self._beyond()
-        return 1.0 - float(np.interp(-np.log(samples), shares, parts))
+        return 1.0 - float(np.interp(np.log(np.log(2.0) / samples), shares, parts))
 
     def _beyond(self) -> tuple[Array, Array]:
         """log P(log ‖Px‖ > x) and the part of E‖Px‖² that is beyond x, for falling x."""
