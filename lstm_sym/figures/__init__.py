@@ -2,7 +2,7 @@
 
 from lstm_sym.figures.forecast import plot_forecast
 from lstm_sym.figures.legends import legend, legend_below
-from lstm_sym.figures.maps import plot_cut, plot_phase_diagram
+from lstm_sym.figures.maps import plot_phase_diagram
 from lstm_sym.figures.norms import plot_gradient_norms, plot_singular_values
 from lstm_sym.figures.saving import save_figure
 from lstm_sym.figures.theme import COLUMN, PAGE, colours, faint, guide, ink, panels, style, styled
@@ -17,7 +17,6 @@ __all__ = [
     "legend",
     "legend_below",
     "panels",
-    "plot_cut",
     "plot_forecast",
     "plot_gradient_norms",
     "plot_phase_diagram",

@@ -1,4 +1,4 @@
-"""Phase diagrams: a signed quantity over two parameters, and cuts through it."""
+"""Phase diagrams: a signed quantity over two parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from lstm_sym.checks import finite
-from lstm_sym.figures.theme import DASHES, axes_or_new, faint, guide, ink, looks, note_if_empty, on_dark, styled
+from lstm_sym.figures.theme import DASHES, axes_or_new, faint, guide, ink, note_if_empty, on_dark, styled
 
 Array = NDArray[np.float64]
 #: A line in the plane of two parameters, (x, y).
@@ -76,43 +76,6 @@ def plot_phase_diagram(
         _sides(ax, x, y, shown, contour)
     _draw_lines(ax, lines or {}, isolines or {})
     note_if_empty(ax, bool(known.any()), quantity)
-    return ax
-
-
-@styled
-def plot_cut(
-    curves: Mapping[str, ArrayLike],
-    x: ArrayLike,
-    ax: Axes | None = None,
-    *,
-    errors: Mapping[str, ArrayLike] | None = None,
-    theory: Mapping[str, Line] | None = None,
-    labels: tuple[str, str] = ("", "leading exponent (nats per step)"),
-    title: str = "",
-) -> Axes:
-    """Quantities against one parameter, with error bars, beside theory.
-
-    curves: by label, (len(x),); nan and ±inf are left out.
-    errors: by the same labels, the standard errors, drawn as bars.
-    theory: by label, curves (x, y), drawn thin and dashed.
-    """
-    ax, drawn, points = axes_or_new(ax), False, finite("x", x).astype(np.float64).reshape(-1)
-    ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
-    for (label, given), (colour, dash) in zip(curves.items(), looks(ax), strict=False):
-        heights = np.asarray(given, dtype=np.float64)
-        if heights.shape != points.shape:
-            raise ValueError(f"{label} has shape {heights.shape}: expected one value for each of {points.size} x.")
-        keep = np.isfinite(heights)
-        drawn = drawn or bool(keep.any())
-        bars = None if errors is None else np.nan_to_num(np.asarray(errors[label], dtype=np.float64))[keep]
-        style: dict[str, Any] = {"color": colour, "linestyle": dash, "marker": "o", "markersize": 2.2}
-        ax.errorbar(points[keep], heights[keep], bars, label=label, elinewidth=0.8, capsize=1.5, **style)
-    for (label, (across, up)), dash in zip((theory or {}).items(), cycle(DASHES[1:])):
-        ax.plot(
-            np.asarray(across), np.asarray(up), **guide(ax, label=label, linestyle=dash, linewidth=1.0, zorder=3)
-        )
-    ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
-    note_if_empty(ax, drawn, "value")
     return ax
 
 

@@ -77,9 +77,9 @@ def leading_exponents(
         ValueError, TypeError: a number out of range, or no number.
         StateNotFiniteError: the run left the range of doubles.
     """
-    transient = _steps("transient", transient, least=0)
+    transient = steps_of("transient", transient, least=0)
     trajectory = _orbit(
-        *(leading_exponents, cell, hidden, inputs, transient + _steps("steps", steps)),
+        *(leading_exponents, cell, hidden, inputs, transient + steps_of("steps", steps)),
         *(gain, input_strength, initial, rng, parameters),
     )
     return np.asarray(lyapunov_spectrum(trajectory, k=k, transient=transient, accuracy=accuracy))
@@ -109,10 +109,10 @@ def gradient_reach(
     of, wrt, path: as for ``ls.gradient_norms``; everything else, and what is raised, as for ``leading_exponents``.
     The run has ``transient`` steps and as many more as the longest lag.
     """
-    wanted = np.array([_steps("lags", lag) for lag in np.atleast_1d(np.asarray(lags, dtype=object))])
+    wanted = np.array([steps_of("lags", lag) for lag in np.atleast_1d(np.asarray(lags, dtype=object))])
     if not wanted.size:
         raise ValueError("lags is empty: expected at least one lag, an integer from 1.")
-    total = int(wanted.max()) + _steps("transient", transient, least=0)
+    total = int(wanted.max()) + steps_of("transient", transient, least=0)
     trajectory = _orbit(gradient_reach, cell, hidden, inputs, total, gain, input_strength, initial, rng, parameters)
     found = np.asarray(gradient_norms(trajectory, of, wrt, path=path))[wanted - 1]
     return np.asarray(found[0] if np.ndim(lags) == 0 else found)
@@ -172,7 +172,7 @@ def parameters_of(cell: str | Cell) -> tuple[str, ...]:
     >>> parameters_of("RNN")
     ('W_xh', 'W_hh', 'b_h')
     """
-    found = _cell(cell)
+    found = a_cell(cell)
     sizes = {found.sizes[state] for state in found.states} - {"hidden"}
     return (*state_parameters(found), *sorted(sizes))
 
@@ -190,8 +190,8 @@ def network(
     known = (*options_of(quantity), *parameters_of(cell))
     for name in parameters:
         if name not in known:
-            raise checks.unknown_name(f"option or parameter of {_cell(cell).name}", name, known)
-    kernel = _kernel(_cell(cell))
+            raise checks.unknown_name(f"option or parameter of {a_cell(cell).name}", name, known)
+    kernel = _kernel(a_cell(cell))
     return kernel, kernel.parameters(hidden, inputs, rng=checks.generator(rng), gain=gain, **parameters)
 
 
@@ -220,7 +220,8 @@ def _orbit(
     return orbit
 
 
-def _cell(cell: str | Cell) -> Cell:
+def a_cell(cell: str | Cell) -> Cell:
+    """The shipped cell of that name, or the cell itself."""
     return cell if isinstance(cell, Cell) else cells.named(cell)
 
 
@@ -230,7 +231,8 @@ def _kernel(cell: Cell) -> Kernel:
     return Kernel(cell)
 
 
-def _steps(what: str, value: Any, least: int = 1) -> int:
+def steps_of(what: str, value: Any, least: int = 1) -> int:
+    """``value`` as a number of steps, or TypeError / ValueError."""
     number = checks.integer(what, value)
     if not least <= number <= LONGEST:
         raise ValueError(f"{what} = {number}: expected an integer from {least} to {LONGEST}.")

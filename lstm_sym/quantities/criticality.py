@@ -1,0 +1,121 @@
+"""Gated networks about their critical gain: exponents that have settled, and where they pass zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import brentq
+
+from lstm_sym import checks
+from lstm_sym.calculus.limits.limits import zero_state
+from lstm_sym.cell import Cell
+from lstm_sym.flow import lyapunov_spectrum, run
+from lstm_sym.quantities.points import leading_exponent, network, steps_of
+from lstm_sym.theory.forgetting import time_constant
+
+#: Steps before and while exponents are measured, besides those in proportion to the time constant.
+LEAST_STEPS = 200
+#: Rounding error allowed to exponents near zero, in nats per step.
+ACCURACY = 1e-9
+#: Nats by which the leading direction is to outgrow the others.
+OUTGROWN = 25.0
+
+
+def settled_exponent(
+    cell: str | Cell = "LSTM", *, keeps: str = "b_f", relaxations: int = 10, rng: Any = None, **options: Any
+) -> float:
+    """The leading exponent over ``relaxations`` time constants of the gate that keeps the state, after as many.
+
+    A gate that stands at σ(b) forgets within −1/log σ(b) steps, and a network can settle no faster: a run of fixed
+    length would still be in its transient where b is large. Both times are 200 steps at least. The transient is
+    as long as the time that counts.
+
+    >>> settled_exponent("LSTM", hidden=16, gain=0.01, b_f=2.0, rng=0).__round__(3)
+    -0.124
+
+    Args:
+        cell, rng, **options: as for ``leading_exponent``; the bias that ``keeps`` names among them.
+        keeps: the bias of the gate: "b_f" (LSTM), "b_z" (GRU).
+        relaxations: how many time constants.
+    """
+    if keeps not in options:
+        raise ValueError(f"keeps = {keeps!r}: expected the name of a bias that is given as well.")
+    steps = _settling(options[keeps], checks.size("relaxations", relaxations))
+    return leading_exponent(cell, rng=rng, **{"steps": steps, "transient": steps, "accuracy": 1e-6, **options})
+
+
+def exponent_at_zero(
+    cell: str | Cell = "LSTM",
+    *,
+    hidden: int = 64,
+    gain: float = 1.0,
+    initial: float = 1e-6,
+    longest: int = 50_000,
+    rng: Any = None,
+    **biases: float,
+) -> dict[str, float]:
+    """The leading exponent of a run that dies away, beside log of the spectral radius of the zero state's Jacobian.
+
+    "measured": from a start N(0, initial²), over as many steps as come before them, which are enough for one
+    direction to outgrow the others 10¹¹-fold, or ``longest``. Where the leading eigenvalues are a complex pair,
+    tangent vectors turn, and their mean growth over T steps is off by O(1/T): then half the growth of the area
+    that two of them span, which is not.
+    "closed": from the closed-form eigenvalues of ``ls.zero_state``.
+    "error": what the two may differ by, in nats per step: what the transient has left of other directions and of
+    the state itself, and the rounding allowed.
+
+    >>> found = exponent_at_zero("LSTM", hidden=16, gain=0.2, b_f=2.0, rng=0)
+    >>> abs(found["measured"] - found["closed"]) < found["error"] < 1e-6
+    True
+
+    Raises ValueError above the critical gain of this very network, where no run dies away.
+    """
+    kernel, bound = network(exponent_at_zero, cell, hidden, 1, gain, rng := checks.generator(rng), biases)
+    closed = zero_state(kernel.cell, **biases).spectrum(bound)
+    logs = np.log(np.maximum(np.abs(closed), np.finfo(np.float64).tiny))
+    if logs[0] >= 0:
+        raise ValueError(f"gain = {gain:g}: expected less, this network's zero state is not stable.")
+    pair = 2 if abs(closed[0].imag) > 0 else 1
+    gap = logs[0] - logs[pair] if pair < len(logs) else np.inf
+    steps = int(min(LEAST_STEPS + np.ceil(OUTGROWN / gap), steps_of("longest", longest)))
+    start = initial * rng.standard_normal(closed.size)
+    orbit = run(kernel, bound, 2 * steps, initial=start)
+    measured = np.mean(lyapunov_spectrum(orbit, k=pair, transient=steps, accuracy=ACCURACY))
+    left = closed.size * (np.exp(-gap * steps) + np.abs(orbit.states[steps]).max() / -logs[0])
+    return {"measured": float(measured), "closed": float(logs[0]), "error": float(left / steps + ACCURACY)}
+
+
+def edge_gain(cell: str | Cell = "LSTM", *, hidden: int = 64, rng: Any = None, **biases: float) -> float:
+    """The gain at which the spectral radius of this very network's zero state passes 1.
+
+    At large ``hidden`` it tends to ``ls.zero_state(cell, ...).critical_gain``; a finite network's outermost
+    eigenvalue is O(1/√hidden) off the circular law's edge.
+
+    >>> import lstm_sym as ls
+    >>> round(edge_gain("LSTM", hidden=200, b_f=0.0, rng=0), 2), ls.zero_state(ls.LSTM, b_f=0).critical_gain
+    (1.93, 2)
+
+    Raises ValueError where the radius does not pass 1 at a gain below 1000 times the critical one.
+    """
+    kernel, bound = network(edge_gain, cell, hidden, 1, 1.0, rng, biases)
+    zero = zero_state(kernel.cell, **biases)
+    recurrent = [weight.name for part in zero.eigenvalues for _, weights in part.words for weight in weights]
+
+    def excess(log_gain: float) -> float:
+        scaled = {name: np.exp(log_gain) * bound[name] for name in recurrent}
+        return float(np.abs(zero.spectrum({**bound, **scaled})[0])) - 1.0
+
+    critical = zero.critical_gain
+    if critical is None or not 0 < float(critical) < np.inf:
+        raise ValueError(
+            f"the critical gain of {kernel.cell.name} is {critical}: expected one in closed form, above 0."
+        )
+    ends = [float(np.log(float(critical))) + shift for shift in (-np.log(1000.0), np.log(1000.0))]
+    if not excess(ends[0]) < 0 < excess(ends[1]):
+        raise ValueError(f"hidden = {hidden}: this network has no critical gain.")
+    return float(np.exp(brentq(excess, *ends, xtol=1e-13)))
+
+
+def _settling(bias: Any, relaxations: int) -> int:
+    return LEAST_STEPS + int(np.ceil(relaxations * float(time_constant(checks.real_scalar("bias", bias)))))
