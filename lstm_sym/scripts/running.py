@@ -7,15 +7,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lstm_sym.flow import wide
 from lstm_sym.scripts.landmarks import Landmark
 from lstm_sym.scripts.options import chosen, parser
 from lstm_sym.scripts.records import Outcome, described, save, targets, versions
-
-if TYPE_CHECKING:
-    from lstm_sym.sweeps import SweepResult
+from lstm_sym.sweeps import SweepResult, sweep
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,6 @@ class Run:
 
         name: tells the sweeps of one script apart.
         """
-        from lstm_sym.sweeps import sweep
-
         folder = self.out / "sweeps" / (f"{self.name}-{name}" if name else self.name)
         found = sweep(function, grid, folder=folder, n_jobs=self.jobs, **options)
         if found.failures:
