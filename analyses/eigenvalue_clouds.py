@@ -27,12 +27,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.calculus.limits.stationary import ZeroState
 from lstm_sym.figures import PAGE, legend, panels
 from lstm_sym.figures.clouds import ZERO, plot_eigenvalues
 from lstm_sym.figures.points import plot_points
 from lstm_sym.scripts import Outcome, Run, run_script
-from lstm_sym.theory.circular import Disc, expected_eigenvalues
+from lstm_sym.theory.circular import Disc, disc_of, expected_eigenvalues
 
 GAINS = (0.5, 1.0, 1.5)
 SHOWN = (0.0, 1.0, 3.0, 5.0)
@@ -53,13 +52,6 @@ class Clouds:
     rnn: dict[float, Cloud]
     lstm: dict[float, Cloud]
     driven: dict[float, Cloud]
-
-
-def disc_of(zero: ZeroState, gain: float) -> Disc:
-    """The disc that the eigenvalues fill: a + b·w, with w in a disc of radius gain (circular law)."""
-    (weight,) = (w.name for part in zero.eigenvalues for _, weights in part.words for w in weights)
-    centre, edge = (zero.spectrum({weight: np.array([[w]])})[0].real for w in (0.0, gain))
-    return Disc(float(centre), float(abs(edge - centre)))
 
 
 def at_zero(cell: ls.Cell, hidden: int, seeds: Sequence[int], **values: Any) -> Cloud:

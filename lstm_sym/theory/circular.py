@@ -48,6 +48,26 @@ class Disc:
         return float(1.0 - lens / (np.pi * r**2))
 
 
+def disc_of(zero: Any, gain: float = 1.0) -> Disc:
+    """The disc that the eigenvalues at the zero state fill, from their closed form a + b·w, |w| ≤ gain.
+
+    zero: a ``ZeroState`` whose eigenvalues depend on one weight matrix with entries N(0, gain²/n); those that do
+    not depend on it, an LSTM's zeros, are left out.
+
+    >>> import lstm_sym as ls
+    >>> disc_of(ls.zero_state(ls.LSTM, b_f=0), gain=2.0)
+    Disc(centre=0.5, radius=0.5)
+
+    Raises ValueError for eigenvalues of several weight matrices, or without a closed form.
+    """
+    names = {weight.name for part in zero.eigenvalues for _, weights in part.words for weight in weights}
+    if len(names) != 1 or sum(len(part.formulas) for part in zero.eigenvalues if part.words) != 1:
+        raise ValueError(f"eigenvalues of {sorted(names) or 'no weights'}: expected a + b·w of one weight matrix.")
+    (name,) = names
+    centre, edge = (float(zero.spectrum({name: np.array([[w]])})[0].real) for w in (0.0, gain))
+    return Disc(centre, abs(edge - centre))
+
+
 def expected_eigenvalues(size: int) -> tuple[NDArray[np.complex128], Array]:
     """Points and weights that stand for the mean eigenvalue density of an N×N matrix of entries N(0, 1/N).
 
