@@ -17,7 +17,7 @@ from lstm_sym.flow.system import Progress
 from lstm_sym.progress import step_progress
 from lstm_sym.sweeps import dispatching, functions, pools
 from lstm_sym.sweeps.collecting import MISSING, Collection
-from lstm_sym.sweeps.evaluating import Call, Item, Outcome
+from lstm_sym.sweeps.evaluating import Call, Item, Outcome, one_thread
 from lstm_sym.sweeps.folders import GRID, RESULTS, Folder, as_text
 from lstm_sym.sweeps.grids import a_grid, constants_of
 from lstm_sym.sweeps.identities import keys
@@ -93,7 +93,10 @@ def sweep(
     settings = Settings(functions.named(function), points, given, first, paired and rng, rng, code)
     work = _Work(function, settings, run, retry)
     with _interruptible(), _shown(progress) as tell:
-        return work.alone(tell) if folder is None else work.within(Folder(folder), tell)
+        found = work.alone(tell) if folder is None else work.within(Folder(folder), tell)
+    if len(found.failures) == found.total:
+        logger.warning("all %d points failed; the first: %s", found.total, found.failures[0])
+    return found
 
 
 Receive = Callable[[int, Outcome], None]
@@ -208,7 +211,8 @@ def _at_executor(executor: Executor, call: Call, items: Iterator[Item], total: i
     workers = dispatching.workers_of(executor)
     ahead = dispatching.AHEAD if workers is None else dispatching.AHEAD_EACH * workers
     try:
-        dispatching.there(call, dispatching.Batches(items, total, workers or 1), executor, ahead, receive)
+        with one_thread():  # for threads of this process; set by one of them it may not take effect
+            dispatching.there(call, dispatching.Batches(items, total, workers or 1), executor, ahead, receive)
     except dispatching.Broken:
         raise BrokenExecutor(
             "the executor's workers have died. What is finished in a folder is kept; n_jobs= starts new ones, and "
