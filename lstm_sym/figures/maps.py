@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from lstm_sym.checks import finite
-from lstm_sym.figures.theme import DASHES, axes_or_new, faint, guide, ink, note_if_empty, on_dark, styled
+from lstm_sym.figures.theme import DASHES, axes_or_new, guide, ink, note_if_empty, on_dark, styled
 
 Array = NDArray[np.float64]
 #: A line in the plane of two parameters, (x, y).
@@ -42,6 +42,7 @@ def plot_phase_diagram(
     isolines: Mapping[str, Line] | None = None,
     contour: bool = True,
     linear: float | None = None,
+    log: str = "",
     quantity: str = "leading exponent",
     unit: str = "nats per step",
     labels: tuple[str, str] = ("", ""),
@@ -55,6 +56,7 @@ def plot_phase_diagram(
         written at its right end.
     contour: draw the zero contour of the data.
     linear: colours are linear up to ±linear and logarithmic beyond; None: linear on both sides, each to its end.
+    log: which axes are logarithmic, "x", "y" or "xy".
     quantity, unit: what the colour bar says; labels: those of x and y.
 
     The largest 2 % on either side may be clipped, which the ends of the colour bar show.
@@ -63,17 +65,17 @@ def plot_phase_diagram(
     table, x, y = _ordered(values, x, y)
     known = ~np.isnan(table)
     norm, extend = _norm(table, linear)
-    ax.set(xlim=(_edges(x)[0], _edges(x)[-1]), ylim=(_edges(y)[0], _edges(y)[-1]), title=title)
-    ax.set(xlabel=labels[0], ylabel=labels[1])
+    across, up = _edges(x, "x" in log), _edges(y, "y" in log)
+    ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    ax.set(**{f"{name}scale": "log" for name in "xy" if name in log})
+    ax.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
     if not known.all():
-        _unknown(ax, x, y, table)
+        _unknown(ax, across, up, table)
     if known.any():
         shown = np.ma.masked_invalid(np.clip(table, norm.vmin, norm.vmax))
-        mesh = ax.pcolormesh(
-            _edges(x), _edges(y), shown.T, cmap=_colours(ax), norm=norm, rasterized=True, zorder=0.5
-        )
+        mesh = ax.pcolormesh(across, up, shown.T, cmap=_colours(ax), norm=norm, rasterized=True, zorder=0.5)
         _colour_bar(ax, mesh, norm, extend, f"{quantity} ({unit})")
-        _sides(ax, x, y, shown, contour)
+        _sides(ax, (x, across), (y, up), shown, contour)
     _draw_lines(ax, lines or {}, isolines or {})
     note_if_empty(ax, bool(known.any()), quantity)
     return ax
@@ -97,8 +99,12 @@ def _ordered(values: ArrayLike, x: ArrayLike, y: ArrayLike) -> tuple[Array, Arra
     return table[np.ix_(np.argsort(across), np.argsort(up))], np.sort(across), np.sort(up)
 
 
-def _edges(points: Array) -> Array:
-    """The edges of cells around points."""
+def _edges(points: Array, log: bool) -> Array:
+    """The edges of cells around points, half way between them."""
+    if log:
+        if points[0] <= 0:
+            raise ValueError(f"{points[0]:g} is on a logarithmic axis: expected positive numbers.")
+        return np.exp(_edges(np.log(points), log=False))
     if points.size == 1:
         return np.asarray(points + np.array([-0.5, 0.5]))
     middles = 0.5 * (points[1:] + points[:-1])
@@ -150,11 +156,11 @@ def _symmetric_ticks(norm: SymLogNorm) -> list[float]:
     return [*(-p for p in reversed(powers)), 0.0, *powers]
 
 
-def _sides(ax: Axes, x: Array, y: Array, shown: Any, contour: bool) -> None:
+def _sides(ax: Axes, x: tuple[Array, Array], y: tuple[Array, Array], shown: Any, contour: bool) -> None:
     """Dots where the value is above zero, which print in grey shows too, and the line between the sides."""
     if min(shown.shape) < 2 or not (shown.min() < 0 < shown.max()):
         return
-    across, up = (np.concatenate([e[:1], points, e[-1:]]) for points in (x, y) for e in (_edges(points),))
+    across, up = (np.concatenate([edges[:1], points, edges[-1:]]) for points, edges in (x, y))
     place = np.ix_(*(np.clip(np.arange(-1, n + 1), 0, n - 1) for n in shown.shape))
     padded, dots = shown[place].T, to_rgba(ink(ax), 0.55)
     with rc_context({"hatch.color": dots, "hatch.linewidth": 0.3}):
@@ -164,9 +170,9 @@ def _sides(ax: Axes, x: Array, y: Array, shown: Any, contour: bool) -> None:
         ax.contour(across, up, padded, levels=[0.0], colors=[ink(ax)], linewidths=1.1, zorder=2)
 
 
-def _unknown(ax: Axes, x: Array, y: Array, table: Array) -> None:
+def _unknown(ax: Axes, across: Array, up: Array, table: Array) -> None:
     """Hatches where there is no value."""
-    across, up, tone = _edges(x), _edges(y), guide(ax)["color"]
+    tone = guide(ax)["color"]
     cells = [
         Rectangle((across[i], up[j]), across[i + 1] - across[i], up[j + 1] - up[j])
         for i, j in np.argwhere(np.isnan(table))

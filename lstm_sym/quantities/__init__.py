@@ -1,6 +1,6 @@
 """What sweeps compute at one point of a grid, as plain functions: exponents, reach, criticality of a network."""
 
-from lstm_sym.quantities.criticality import edge_gain, exponent_at_zero, settled_exponent
+from lstm_sym.quantities.criticality import crossing_gain, edge_gain, exponent_at_zero, settled_exponent
 from lstm_sym.quantities.points import (
     QUANTITIES,
     gradient_reach,
@@ -13,6 +13,7 @@ from lstm_sym.quantities.points import (
 
 __all__ = [
     "QUANTITIES",
+    "crossing_gain",
     "edge_gain",
     "exponent_at_zero",
     "gradient_reach",

@@ -42,13 +42,10 @@ def edge_exponent(cell: Cell, gains: Sequence[float], weight: str, **biases: flo
 def time_constant_landmarks(run: Run, cell: Cell, state: str, keeps: str, weights: Sequence[str]) -> None:
     """The direct path falls to 1/e in −1/log σ(b) steps, measured with the gate's ``weights`` at zero."""
     for bias in (0.0, 1.0, 2.0, 3.0, 5.0, *map(float, forget_bias(TIME_CONSTANTS))):
-        given = {keeps: bias, **dict.fromkeys(weights, 0.0)}
-        lag = 100
-        fall = gradient_reach(
-            cell, lags=lag, of=state, wrt=state, path="direct", hidden=8, rng=run["seed"], **given
-        )
-        what = f"time constant of the direct path, {keeps} = {bias:.4g}, in steps"
-        run.landmark(what, -lag / float(fall), float(time_constant(bias)), error=1e-9 * float(time_constant(bias)))
+        given: dict[str, Any] = {"hidden": 8, "rng": run["seed"], keeps: bias, **dict.fromkeys(weights, 0.0)}
+        fall = float(gradient_reach(cell, lags=100, of=state, wrt=state, path="direct", **given))
+        theory = float(time_constant(bias))
+        run.landmark(f"time constant in steps, {keeps} = {bias:.4g}", -100 / fall, theory, error=1e-9 * theory)
 
 
 def zero_state_landmarks(run: Run, cell: Cell, points: Sequence[Mapping[str, float]]) -> None:
@@ -56,11 +53,11 @@ def zero_state_landmarks(run: Run, cell: Cell, points: Sequence[Mapping[str, flo
     for biases in points:
         gain = critical_gain(cell, **biases) / 2
         rngs = range(run["seed"], run["seed"] + run["seeds"])
-        found = [exponent_at_zero(cell, hidden=run["hidden"], gain=gain, rng=rng, **biases) for rng in rngs]
+        given: dict[str, Any] = {"hidden": run["hidden"], "gain": gain, **biases}
+        found = [exponent_at_zero(cell, rng=rng, **given) for rng in rngs]
         measured, closed, error = (np.array([one[k] for one in found]) for k in ("measured", "closed", "error"))
-        run.landmark(
-            f"exponent at half the critical gain, {_text(biases)}", measured.mean(), closed.mean(), error.max()
-        )
+        what = f"exponent at half the critical gain, {_text(biases)}"
+        run.landmark(what, measured.mean(), closed.mean(), error.max())
 
 
 def crossing_landmarks(run: Run, cell: Cell, points: Sequence[Mapping[str, float]]) -> None:
@@ -74,8 +71,8 @@ def crossing_landmarks(run: Run, cell: Cell, points: Sequence[Mapping[str, float
         rngs = range(run["seed"], run["seed"] + run["seeds"])
         crossings = np.array([crossing_gain(cell, hidden=run["hidden"], rng=rng, **biases) for rng in rngs])
         edges = np.array([edge_gain(cell, hidden=run["hidden"], rng=rng, **biases) for rng in rngs])
-        where = f"exponent passes zero at gain, {_text(biases)}"
-        run.landmark(f"{where}: own eigenvalues", crossings.mean(), edges.mean(), 1e-4 * critical)
+        where = f"exponent is 0 at gain, {_text(biases)}"
+        run.landmark(f"{where}: own eigenvalues", crossings.mean(), edges.mean(), 1e-5 * critical)
         run.landmark(f"{where}: N → ∞", crossings.mean(), critical, critical / np.sqrt(run["hidden"]))
 
 

@@ -1,0 +1,135 @@
+"""LSTM phase diagram: the forget bias sets how slow a network is, and how little gain makes it unstable.
+
+Claim.    About the zero state an LSTM's eigenvalues fill a disc about σ(b_f): it reaches the unit circle, and the
+          network leaves the zero state, at a gain 4(1−σ(b_f)) that vanishes as fast as memory grows. Below it the
+          exponent is log of the spectral radius, within −1/τ and 0 for the direct path's time constant τ; above
+          it networks of this size first settle on fixed points and cycles, and are chaotic at gains several times
+          as large. Slow is not critical: with the forget bias both sides of the transition become slow.
+Methods.  Autonomous LSTMs, all biases zero but b_f, W_h ~ N(0, gain²/hidden), no inputs, started at N(0, 0.1²).
+          Leading Lyapunov exponent over gain and forget bias. A run can settle no faster than its direct path, so
+          that transient and measurement take 200 steps and ten time constants each (two with --quick), up to
+          36,000 steps in all at the largest bias. Mean over seeds; each seed is one network, scaled.
+Figure.   (a) The map; colours are linear within ±10⁻³ and logarithmic beyond, dots where the exponent is positive.
+          Solid: its zero contour; dashed: the closed-form critical gain; thin: time constants 10, 100, 1000.
+          (b) Rows of the map in their own units: exponent times τ against gain over critical gain, mean and
+          standard error over seeds. Dashed: the edge of the disc, N → ∞.
+Landmark. Direct path's time constant against −1/log σ(b_f). The exponent at half the critical gain against the
+          closed-form eigenvalues of the same networks, to rounding. The gain at which the measured exponent passes
+          zero against these eigenvalues (1e-4), and against N → ∞ within the finite size, gain/√N.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import lstm_sym as ls
+from lstm_sym.figures import PAGE, faint, legend, panels, plot_phase_diagram
+from lstm_sym.figures.points import plot_points
+from lstm_sym.quantities import settled_exponent
+from lstm_sym.scripts import Outcome, Run, run_script
+from lstm_sym.scripts.phases import (
+    TIME_CONSTANTS,
+    critical_gain,
+    crossing_landmarks,
+    edge_exponent,
+    time_constant_landmarks,
+    zero_state_landmarks,
+)
+from lstm_sym.sweeps import SweepResult
+from lstm_sym.theory.forgetting import forget_bias, time_constant
+
+#: A curve: x and values.
+Curve = tuple[np.ndarray, np.ndarray]
+
+GAINS, FORGET_BIASES = (0.003, 30.0), (-2.0, 7.5)
+LANDMARKS = ({"b_f": -2.0}, {"b_f": 0.0}, {"b_f": 2.0})
+CUTS = (-2.0, 1.0, 4.0, 6.5)
+FULL = {"hidden": 64, "seeds": 4, "seed": 1, "gains": 25, "biases": 20, "relaxations": 10}
+QUICK = {"hidden": 16, "seeds": 2, "gains": 12, "biases": 9, "relaxations": 2}
+
+
+def work(run: Run) -> Outcome:
+    """Landmarks, then the map."""
+    time_constant_landmarks(run, ls.LSTM, "c", "b_f", ("W_xf", "W_hf"))
+    zero_state_landmarks(run, ls.LSTM, LANDMARKS)
+    crossing_landmarks(run, ls.LSTM, LANDMARKS)
+    gains, biases = np.geomspace(*GAINS, run["gains"]), np.linspace(*FORGET_BIASES, run["biases"])
+    grid = {"gain": gains.tolist(), "b_f": biases.tolist()}
+    constants = {"cell": "LSTM", "keeps": "b_f", "hidden": run["hidden"], "relaxations": run["relaxations"]}
+    found = run.sweep(
+        settled_exponent, grid, seeds=run["seeds"], seed=run["seed"], constants=constants, paired=True
+    )
+    critical = np.array([critical_gain(ls.LSTM, b_f=bias) for bias in biases])
+    _say(run, found, critical)
+    arrays = {**grid, "exponent": found["value"], "critical gain": critical}
+    return Outcome(
+        lambda: draw(found, critical), arrays, {**constants, "time constants": TIME_CONSTANTS}, equations()
+    )
+
+
+def _say(run: Run, found: SweepResult, critical: np.ndarray) -> None:
+    """How many points are on which side of zero, below and above the critical gain."""
+    share, mean = found.axes["gain"][:, None] / critical, found.mean()
+    for where, low, high in (("below", 0.0, 1.0), ("1 to 4 times", 1.0, 4.0), ("beyond 4 times", 4.0, np.inf)):
+        inside = (share > low) & (share <= high)
+        positive = f"{np.sum(mean[inside] > 0)} of {inside.sum()}"
+        run.say(f"{where} the critical gain: {positive} mean exponents are positive")
+
+
+def draw(found: SweepResult, critical: np.ndarray) -> Figure:
+    """(a) the map, (b) rows of it in their own units."""
+    gain, bias = found.axes["gain"], found.axes["b_f"]
+    figure, axes = panels(1, 2, width=PAGE, height=2.9, width_ratios=(1.25, 1))
+    plot_phase_diagram(
+        *(found.mean(), gain, bias, axes[0, 0]),
+        lines={"critical gain": (critical, bias)},
+        isolines={f"τ = {tau}": (gain, np.full(gain.shape, forget_bias(tau))) for tau in TIME_CONSTANTS},
+        linear=1e-3,
+        log="x",
+        labels=("recurrent gain $g$", "forget bias $b_f$"),
+        title="(a) LSTM without input",
+    )
+    legend(axes[0, 0], loc="lower left", frameon=True, framealpha=0.8, edgecolor="none")
+    rows = [int(np.argmin(np.abs(bias - cut))) for cut in CUTS]
+    curves: dict[str, Curve] = {}
+    theory: dict[str, Curve] = {}
+    for row in dict.fromkeys(rows):
+        tau, share = float(time_constant(bias[row])), gain / critical[row]
+        curves[f"$b_f$ = {bias[row]:.3g}, τ = {_short(tau)}"] = (share, tau * found["value"][:, row].T)
+        below = np.geomspace(0.02, 1.0, 24)
+        edge = tau * edge_exponent(ls.LSTM, list(below * critical[row]), "W_hg", b_f=float(bias[row]))
+        theory["_" if theory else "edge of the disc"] = (below, edge)
+    ax = axes[0, 1]
+    plot_points(curves, ax, theory, ("gain / critical gain", "exponent × τ (nats)"), title="(b) rows of (a)")
+    ax.set_yscale("symlog", linthresh=1.0, linscale=1.5)
+    ax.set(xscale="log", xlim=(0.02, 300.0), ylim=(-1.5, 30.0))
+    ax.set_yticks([-1, 0, 1, 10], ["−1", "0", "1", "10"])
+    ax.axhline(0.0, color=faint(ax), linewidth=0.5, zorder=0)
+    legend(ax, loc="upper left")
+    return figure
+
+
+def _short(tau: float) -> str:
+    return f"{tau:.0f}" if tau >= 100 else f"{tau:.2g}"
+
+
+def equations() -> dict[str, str]:
+    """The zero state, at b_f = 0 and at a time constant of 20 steps, and what a step does to a gradient."""
+    return {
+        "the zero state, b_f = 0": ls.latex(ls.zero_state(ls.LSTM, b_f=0), equation=True),
+        "the zero state, b_f = 3": ls.latex(ls.zero_state(ls.LSTM, b_f=3), equation=True),
+        "the direct path": ls.latex(ls.horizon_product(ls.LSTM, "c", "c", path="direct"), equation=True),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    return run_script("lstm_phase_diagram", __doc__, work, FULL, QUICK, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
