@@ -27,29 +27,27 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, faint, legend, panels, plot_phase_diagram
-from lstm_sym.figures.points import plot_points
+from lstm_sym.figures import PAGE, legend, panels, plot_phase_diagram
 from lstm_sym.quantities import settled_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.scripts.phases import (
     TIME_CONSTANTS,
     critical_gain,
     crossing_landmarks,
+    draw_rows,
     edge_exponent,
+    say_signs,
     time_constant_landmarks,
     zero_state_landmarks,
 )
 from lstm_sym.sweeps import SweepResult
 from lstm_sym.theory.forgetting import forget_bias, time_constant
 
-#: A curve: x and values.
-Curve = tuple[np.ndarray, np.ndarray]
-
 GAINS, FORGET_BIASES = (0.003, 30.0), (-2.0, 7.5)
 LANDMARKS = ({"b_f": -2.0}, {"b_f": 0.0}, {"b_f": 2.0})
 CUTS = (-2.0, 1.0, 4.0, 6.5)
 FULL = {"hidden": 64, "seeds": 4, "seed": 1, "gains": 25, "biases": 20, "relaxations": 10}
-QUICK = {"hidden": 16, "seeds": 2, "gains": 12, "biases": 9, "relaxations": 2}
+QUICK = {"hidden": 32, "seeds": 2, "gains": 12, "biases": 9, "relaxations": 2}
 
 
 def work(run: Run) -> Outcome:
@@ -64,20 +62,11 @@ def work(run: Run) -> Outcome:
         settled_exponent, grid, seeds=run["seeds"], seed=run["seed"], constants=constants, paired=True
     )
     critical = np.array([critical_gain(ls.LSTM, b_f=bias) for bias in biases])
-    _say(run, found, critical)
+    say_signs(run, found, critical)
     arrays = {**grid, "exponent": found["value"], "critical gain": critical}
     return Outcome(
         lambda: draw(found, critical), arrays, {**constants, "time constants": TIME_CONSTANTS}, equations()
     )
-
-
-def _say(run: Run, found: SweepResult, critical: np.ndarray) -> None:
-    """How many points are on which side of zero, below and above the critical gain."""
-    share, mean = found.axes["gain"][:, None] / critical, found.mean()
-    for where, low, high in (("below", 0.0, 1.0), ("1 to 4 times", 1.0, 4.0), ("beyond 4 times", 4.0, np.inf)):
-        inside = (share > low) & (share <= high)
-        positive = f"{np.sum(mean[inside] > 0)} of {inside.sum()}"
-        run.say(f"{where} the critical gain: {positive} mean exponents are positive")
 
 
 def draw(found: SweepResult, critical: np.ndarray) -> Figure:
@@ -94,27 +83,14 @@ def draw(found: SweepResult, critical: np.ndarray) -> Figure:
         title="(a) LSTM without input",
     )
     legend(axes[0, 0], loc="lower left", frameon=True, framealpha=0.8, edgecolor="none")
-    rows = [int(np.argmin(np.abs(bias - cut))) for cut in CUTS]
-    curves: dict[str, Curve] = {}
-    theory: dict[str, Curve] = {}
-    for row in dict.fromkeys(rows):
-        tau, share = float(time_constant(bias[row])), gain / critical[row]
-        curves[f"$b_f$ = {bias[row]:.3g}, τ = {_short(tau)}"] = (share, tau * found["value"][:, row].T)
-        below = np.geomspace(0.02, 1.0, 24)
-        edge = tau * edge_exponent(ls.LSTM, list(below * critical[row]), "W_hg", b_f=float(bias[row]))
-        theory["_" if theory else "edge of the disc"] = (below, edge)
-    ax = axes[0, 1]
-    plot_points(curves, ax, theory, ("gain / critical gain", "exponent × τ (nats)"), title="(b) rows of (a)")
-    ax.set_yscale("symlog", linthresh=1.0, linscale=1.5)
-    ax.set(xscale="log", xlim=(0.02, 300.0), ylim=(-1.5, 30.0))
-    ax.set_yticks([-1, 0, 1, 10], ["−1", "0", "1", "10"])
-    ax.axhline(0.0, color=faint(ax), linewidth=0.5, zorder=0)
-    legend(ax, loc="upper left")
+    draw_rows(found, critical, time_constant(bias), edge, axes[0, 1], (CUTS, "$b_f$"))
+    axes[0, 1].set(title="(b) rows of (a)", xlim=(0.02, 300.0))
     return figure
 
 
-def _short(tau: float) -> str:
-    return f"{tau:.0f}" if tau >= 100 else f"{tau:.2g}"
+def edge(bias: float, gains: np.ndarray) -> np.ndarray:
+    """The exponent at the edge of the disc that the eigenvalues fill."""
+    return edge_exponent(ls.LSTM, gains, "W_hg", b_f=bias)
 
 
 def equations() -> dict[str, str]:

@@ -1,18 +1,27 @@
-"""Landmarks that the phase diagrams of gated cells share: each of them has a closed form."""
+"""What the phase diagrams of gated cells share: landmarks, each with a closed form, and how a map is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from lstm_sym.calculus.limits.limits import zero_state
 from lstm_sym.cell import Cell
+from lstm_sym.figures import faint, legend
+from lstm_sym.figures.points import plot_points
 from lstm_sym.quantities import crossing_gain, edge_gain, exponent_at_zero, gradient_reach
 from lstm_sym.scripts.running import Run
+from lstm_sym.sweeps import SweepResult
 from lstm_sym.theory.forgetting import forget_bias, time_constant
 
+Array = NDArray[np.float64]
+#: A curve, x and values; biases, and the symbol for them.
+Curve: TypeAlias = tuple[Array, Array]
+Rows: TypeAlias = tuple[Sequence[float], str]
 #: The time constants of the isolines, in steps.
 TIME_CONSTANTS = (10, 100, 1000)
 
@@ -30,7 +39,7 @@ def critical_gain(cell: Cell, **biases: float) -> float:
     return float(gain)
 
 
-def edge_exponent(cell: Cell, gains: Sequence[float], weight: str, **biases: float) -> np.ndarray:
+def edge_exponent(cell: Cell, gains: Array, weight: str, **biases: float) -> Array:
     """log|λ| at the edge of the disc that the eigenvalues fill at large N, w = gain: (gains,), in nats per step.
 
     It is the exponent below the critical gain: that of a network of one unit, whose ``weight`` is the gain.
@@ -78,3 +87,41 @@ def crossing_landmarks(run: Run, cell: Cell, points: Sequence[Mapping[str, float
 
 def _text(biases: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {value:.4g}" for name, value in biases.items())
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------
+
+
+def say_signs(run: Run, found: SweepResult, critical: Array, what: str = "") -> None:
+    """How many mean exponents are positive, below and above the critical gain."""
+    share, mean = next(iter(found.axes.values()))[:, None] / critical, found.mean()
+    for where, low, high in (("below", 0.0, 1.0), ("at 1 to 4 times", 1.0, 4.0), ("beyond 4 times", 4.0, np.inf)):
+        inside = (share > low) & (share <= high)
+        positive = f"{np.sum(mean[inside] > 0)} of {inside.sum()}"
+        run.say(f"{what}{where} the critical gain: {positive} mean exponents are positive")
+
+
+def draw_rows(
+    found: SweepResult, critical: Array, taus: Array, edge: Callable[[float, Array], Array], ax: Axes, rows: Rows
+) -> None:
+    """Rows of a map over gain and a bias in their own units: exponent × τ against gain over critical gain.
+
+    taus: the time constant at each bias. edge(bias, gains): the exponents of the edge of the disc. rows: the
+    biases to show, and the symbol for them.
+    """
+    (gains, biases), (wanted, symbol) = list(found.axes.values())[:2], rows
+    curves: dict[str, Curve] = {}
+    theory: dict[str, Curve] = {}
+    below = np.geomspace(0.02, 1.0, 24)
+    for row in dict.fromkeys(int(np.argmin(np.abs(biases - bias))) for bias in wanted):
+        bias, tau = float(biases[row]), float(taus[row])
+        label = f"{symbol} = {bias:.2g}, τ = {tau:.3g}".replace("-", "−")
+        curves[label] = (gains / critical[row], tau * found["value"][:, row].T)
+        theory["_" if theory else "edge of the disc, N → ∞"] = (below, tau * edge(bias, below * critical[row]))
+    plot_points(curves, ax, theory, ("gain / critical gain", "exponent × τ (nats)"))
+    ax.set_yscale("symlog", linthresh=1.0, linscale=1.5)
+    top = max(float(np.nanmax(values)) for _, values in curves.values())
+    ax.set(xscale="log", ylim=(-1.5, max(30.0, 2 * top)))
+    ax.set_yticks([-1, 0, 1, 10], ["−1", "0", "1", "10"])
+    ax.axhline(0.0, color=faint(ax), linewidth=0.5, zorder=0)
+    legend(ax, loc="upper left")
