@@ -164,8 +164,9 @@ def draw(found: Mapping[str, Array], steps: int, updates: int) -> Figure:
     """Errors over exponents at the left, the reach of both networks at the right."""
     figure, axes = panels(2, 2, width=PAGE, height=4.2, width_ratios=(1.15, 1))
     middles, means = smooth(found["loss"])
-    memories = {f"memory of {k} steps": error_of_memory(k, steps) for k in (0, steps // 2, steps * 9 // 10)}
-    plot_learning(middles, dict(zip(CELLS, means, strict=True)), axes[0, 0], memories, title="(a) error of the sum")
+    memories = {f"$k$ = {k}": error_of_memory(k, steps) for k in (0, steps // 2, steps * 9 // 10)}
+    title = "(a) error; dashed: the least with a memory of $k$ steps"
+    plot_learning(middles, dict(zip(CELLS, means, strict=True)), axes[0, 0], memories, title=title)
     legend(axes[0, 0], loc="lower left")
     draw_exponents(found["exponents"], updates, axes[1, 0])
     for ax, letter, row, name in zip(axes[:, 1], "bd", (0, 1), CELLS, strict=True):
@@ -246,8 +247,9 @@ def first_seen(met: NDArray[np.bool_], updates: int) -> str:
 
 def work(run: Run) -> Outcome:
     """Train, look, and set beside theory what has one."""
-    if run["steps"] < 5 or run["updates"] < 100:
-        raise ValueError(f"steps = {run['steps']}, updates = {run['updates']}: expected at least 5 and 100.")
+    for name, least in {"hidden": EXPONENTS, "steps": 5, "updates": 100}.items():
+        if run[name] < least:
+            raise ValueError(f"{name} = {run[name]}: expected at least {least}.")
     landmarks_of_the_task(run)
     constants = {name: run[name] for name in ("hidden", "steps", "batch", "updates")} | {"test_seed": run["seed"]}
     grid = {"network": list(CELLS)}

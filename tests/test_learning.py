@@ -118,7 +118,7 @@ def test_in_the_quick_run_the_lstm_learns_and_its_gradient_lasts(quick):
     assert (full[1, :, -1, -1] > full[1, :, 0, -1]).all()  # the LSTM's reach has grown
 
 
-@pytest.mark.parametrize("arguments", [["--steps", "4"], ["--updates", "99"]])
+@pytest.mark.parametrize("arguments", [["--steps", "4"], ["--updates", "99"], ["--hidden", "1"]])
 def test_too_small_a_task_is_one_line(arguments, tmp_path, capsys):
     assert learning.main(["--quick", "--out", str(tmp_path), *arguments]) == 2
     captured = capsys.readouterr().err

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from lstm_sym.figures.theme import axes_or_new, guide, looks, note_if_empty, styled
 
-#: Where the name of a guide stands: at the right, below its line.
-BESIDE: Any = {"textcoords": "offset points", "xytext": (0, -1.5), "va": "top", "ha": "right", "fontsize": 6}
+#: Where the name of a guide stands: to the right of the axes.
+BESIDE: Any = {"textcoords": "offset points", "xytext": (2, 0), "va": "center", "ha": "left", "fontsize": 7}
 
 
 @styled
