@@ -112,6 +112,8 @@ def compute(
     hidden: int, horizon: int, seeds: int, seed: int, steps: int, samples: int, transient: int
 ) -> Statistics:
     """All statistics."""
+    if samples < GROUPS:
+        raise ValueError(f"--samples {samples}: expected at least {GROUPS}, one for each group.")
     every = range(seed, seed + seeds)
     horizons = [h for h in HORIZONS if h <= horizon] or [horizon]
     both = np.array([spectra(hidden, s, horizons, transient) for s in every])

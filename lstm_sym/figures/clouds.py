@@ -15,6 +15,8 @@ from lstm_sym.figures.theme import axes_or_new, colours, faint, guide, ink, note
 
 #: An eigenvalue of less magnitude is a zero.
 ZERO = 1e-9
+#: Clouds of more than this are drawn with smaller points.
+MANY = 100
 
 
 @styled
@@ -57,7 +59,10 @@ def plot_eigenvalues(
         found = _finite(values)
         away = found[np.abs(found) >= ZERO]
         zeros, drawn = zeros + len(found) - len(away), drawn or bool(found.size)
-        ax.plot(away.real, away.imag, marker, color=colour, markersize=2, markeredgewidth=0, label=label, zorder=2)
+        size = 2.0 if away.size <= MANY else 1.5
+        ax.plot(
+            away.real, away.imag, marker, color=colour, markersize=size, markeredgewidth=0, label=label, zorder=2
+        )
     if zeros:
         ax.plot([0.0], [0.0], "x", color=ink(ax), markersize=4, markeredgewidth=0.9, zorder=4)
         ax.annotate(

@@ -60,10 +60,13 @@ def disc_of(zero: Any, gain: float = 1.0) -> Disc:
 
     Raises ValueError for eigenvalues of several weight matrices, or without a closed form.
     """
-    names = {weight.name for part in zero.eigenvalues for _, weights in part.words for weight in weights}
-    if len(names) != 1 or sum(len(part.formulas) for part in zero.eigenvalues if part.words) != 1:
-        raise ValueError(f"eigenvalues of {sorted(names) or 'no weights'}: expected a + b·w of one weight matrix.")
-    (name,) = names
+    moving = [part for part in zero.eigenvalues if part.words]
+    words = [weights for part in moving for _, weights in part.words]
+    if len(words) != 1 or len(words[0]) != 1 or len(moving[0].formulas) != 1:
+        raise ValueError(
+            f"eigenvalues of {zero.cell.name} at the zero state: expected a + b·w of one weight matrix."
+        )
+    name = words[0][0].name
     centre, edge = (float(zero.spectrum({name: np.array([[w]])})[0].real) for w in (0.0, gain))
     return Disc(centre, abs(edge - centre))
 
