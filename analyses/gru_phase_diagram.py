@@ -14,7 +14,7 @@ Figure.   (a), (c) The maps; colours are linear within ±10⁻³ and logarithmic
           standard error over seeds. Dashed: the edge of the disc, N → ∞.
 Landmark. Direct path's time constant against −1/log σ(b_z). The exponent at half the critical gain against the
           closed-form eigenvalues of the same networks, to rounding. The gain at which the measured exponent passes
-          zero against these eigenvalues (1e-5), and against N → ∞ within the finite size, gain/√N.
+          zero against these eigenvalues (1e-6), and against N → ∞ within the finite size, gain/√N.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ CUTS = {"b_z": (-2.0, 0.0, 2.0, 5.0), "b_r": (-2.0, 0.0, 2.0)}
 LANDMARKS = ({"b_z": -2.0}, {"b_z": 0.0}, {"b_z": 2.0}, {"b_r": -1.0}, {"b_r": 2.0})
 ISOLINES = (10, 100)
 FULL = {"hidden": 64, "seeds": 4, "seed": 1, "gains": 25, "biases": 17, "relaxations": 10}
-QUICK = {"hidden": 32, "seeds": 2, "gains": 12, "biases": 7, "relaxations": 2}
+QUICK = {"hidden": 24, "seeds": 2, "gains": 11, "biases": 7, "relaxations": 2}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import lstm_sym
-from lstm_sym.commands import deriving, drawing
+from lstm_sym.commands import deriving, drawing, sweeping
 
 EPILOG = """\
 examples:
@@ -21,6 +21,7 @@ examples:
   lstm-sym source --target jax --cell LSTM --out lstm.py
   lstm-sym verify --cell RNN --activation relu
   lstm-sym figures gradient_reach --quick --out figures
+  lstm-sym sweep exponent --axis gain=0.5:8:11 --axis b_f=-2:6:9 --jobs 2 --out phase
 """
 
 
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lstm-sym {lstm_sym.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for group in (deriving, drawing):
+    for group in (deriving, drawing, sweeping):
         group.add(commands)
     return parser
 

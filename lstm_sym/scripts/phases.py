@@ -81,7 +81,7 @@ def crossing_landmarks(run: Run, cell: Cell, points: Sequence[Mapping[str, float
         crossings = np.array([crossing_gain(cell, hidden=run["hidden"], rng=rng, **biases) for rng in rngs])
         edges = np.array([edge_gain(cell, hidden=run["hidden"], rng=rng, **biases) for rng in rngs])
         where = f"exponent is 0 at gain, {_text(biases)}"
-        run.landmark(f"{where}: own eigenvalues", crossings.mean(), edges.mean(), 1e-5 * critical)
+        run.landmark(f"{where}: own eigenvalues", crossings.mean(), edges.mean(), 1e-6 * critical)
         run.landmark(f"{where}: N → ∞", crossings.mean(), critical, critical / np.sqrt(run["hidden"]))
 
 
