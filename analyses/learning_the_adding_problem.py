@@ -40,7 +40,8 @@ from lstm_sym.figures import PAGE, colours, faint, legend, panels, plot_gradient
 from lstm_sym.figures.learning import plot_learning
 from lstm_sym.figures.points import mean_and_error, plot_points
 from lstm_sym.scripts import Outcome, Run, run_script
-from lstm_sym.training import Loss, descent, flat, shaped, squared_error, value_and_gradient
+from lstm_sym.theory.adding import error_of_memory
+from lstm_sym.training import Loss, adding_problem, descent, flat, shaped, squared_error, value_and_gradient
 
 CELLS = {"RNN": ls.RNN, "LSTM": ls.LSTM}
 STATES = {"RNN": "h", "LSTM": "c"}  # whose reach is measured
@@ -56,28 +57,6 @@ FULL = {"hidden": 32, "steps": 100, "batch": 20, "updates": 2500, "seeds": 5, "s
 QUICK = {"hidden": 16, "steps": 20, "updates": 500, "seeds": 2}
 
 Array = NDArray[np.float64]
-
-
-def adding_problem(rng: np.random.Generator, steps: int, batch: int) -> tuple[Array, Array]:
-    """Sequences (T, batch, 2), numbers from U(0, 1) and marks; and the sums of the two marked numbers, (batch, 1).
-
-    One number of the first half is marked by 1, and one of the second.
-    """
-    inputs, each = np.zeros((steps, batch, 2)), np.arange(batch)
-    inputs[..., 0] = rng.random((steps, batch))
-    for first, last in ((0, steps // 2), (steps // 2, steps)):
-        inputs[rng.integers(first, last, batch), each, 1] = 1.0
-    return inputs, (inputs[..., 0] * inputs[..., 1]).sum(axis=0)[:, None]
-
-
-def error_of_memory(memory: int, steps: int) -> float:
-    """The least mean square error of an observer that recalls the last ``memory`` inputs and no others.
-
-    A marked number that is out of its reach costs the variance of U(0, 1), 1/12; for even T it is (1 − memory/T)/6.
-    """
-    older, newer = steps // 2, steps - steps // 2
-    lost = (1 - min(1.0, memory / newer)) + (1 - max(0.0, memory - newer) / older)
-    return lost / 12
 
 
 def errors_with_memory(memory: int, inputs: Array, targets: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Training with the kernels' own gradients: parameters as one vector, squared errors, clipping, Adam."""
+"""Training with the kernels' own gradients: parameters as one vector, squared errors, clipping, Adam; a task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lstm_sym.checks import finite, real_scalar
+from lstm_sym.checks import finite, fits, integer, real_scalar
 from lstm_sym.kernels import Kernel
 
 Array = NDArray[np.float64]
@@ -139,3 +139,29 @@ def descent(objective: Objective, start: Array, rate: float, clip: float = 1.0) 
         value, gradient = objective(vector)
         yield value, vector
         vector, method = method.update(vector, clipped(finite("the gradient", gradient), clip))
+
+
+def adding_problem(rng: np.random.Generator, steps: int, batch: int) -> tuple[Array, Array]:
+    """Sequences (steps, batch, 2), numbers and marks, and the sums of the marked numbers, (batch, 1).
+
+    The numbers are from U(0, 1); one of the first half is marked by 1, and one of the second; other marks are 0
+    (Hochreiter & Schmidhuber 1997, section 5.4, in the variant of Arjovsky, Shah & Bengio, arXiv 1511.06464).
+
+    >>> inputs, sums = adding_problem(np.random.default_rng(0), steps=6, batch=1)
+    >>> inputs[:, 0].round(2).T
+    array([[0.64, 0.27, 0.04, 0.02, 0.81, 0.91],
+           [0.  , 1.  , 0.  , 0.  , 1.  , 0.  ]])
+    >>> sums.round(2)
+    array([[1.08]])
+
+    Raises ValueError for fewer than 2 steps or no sequence.
+    """
+    for name, (number, least) in {"steps": (steps, 2), "batch": (batch, 1)}.items():
+        if integer(name, number) < least:
+            raise ValueError(f"{name} = {number}: expected at least {least}.")
+    fits("the sequences", steps, batch, 2)
+    inputs, each = np.zeros((steps, batch, 2)), np.arange(batch)
+    inputs[..., 0] = rng.random((steps, batch))
+    for first, last in ((0, steps // 2), (steps // 2, steps)):
+        inputs[rng.integers(first, last, batch), each, 1] = 1.0
+    return inputs, (inputs[..., 0] * inputs[..., 1]).sum(axis=0)[:, None]

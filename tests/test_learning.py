@@ -11,29 +11,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lstm_sym.figures import panels
 from lstm_sym.figures.learning import plot_learning
+from lstm_sym.theory.adding import error_of_memory
+from lstm_sym.training import adding_problem
 
 SMALL = {"hidden": 5, "steps": 8, "batch": 4, "updates": 100, "test_seed": 3}
 
 
-@pytest.mark.parametrize("steps", [8, 9])
-def test_one_number_of_each_half_is_marked_and_the_target_is_their_sum(steps):
-    inputs, targets = learning.adding_problem(np.random.default_rng(0), steps, 500)
-    marks, numbers = inputs[..., 1], inputs[..., 0]
-    assert set(np.unique(marks)) == {0.0, 1.0}
-    assert_array_equal(marks[: steps // 2].sum(axis=0), np.ones(500))
-    assert_array_equal(marks[steps // 2 :].sum(axis=0), np.ones(500))
-    assert (marks.sum(axis=1) > 0).all()  # every place is marked at times
-    assert 0 <= numbers.min() < 0.01 < 0.99 < numbers.max() < 1
-    first, second = (numbers.T[marks.T == 1].reshape(500, 2)).T
-    assert_array_equal(targets[:, 0], first + second)
-
-
 def test_predicting_the_mean_costs_a_sixth_and_half_a_memory_half_of_it():
-    assert learning.error_of_memory(0, 100) == pytest.approx(1 / 6, rel=1e-15)
-    assert learning.error_of_memory(50, 100) == pytest.approx(1 / 12, rel=1e-15)
-    assert learning.error_of_memory(100, 100) == 0
+    assert error_of_memory(0, 100) == pytest.approx(1 / 6, rel=1e-15)
+    assert error_of_memory(50, 100) == pytest.approx(1 / 12, rel=1e-15)
+    assert error_of_memory(100, 100) == 0
     for memory in range(101):
-        assert learning.error_of_memory(memory, 100) == pytest.approx((1 - memory / 100) / 6, abs=1e-15)
+        assert error_of_memory(memory, 100) == pytest.approx((1 - memory / 100) / 6, abs=1e-15)
 
 
 @pytest.mark.parametrize("steps", [8, 9])
@@ -41,10 +30,18 @@ def test_predicting_the_mean_costs_a_sixth_and_half_a_memory_half_of_it():
 def test_the_error_of_a_memory_is_its_mean_over_all_places_of_the_marks(memory, steps):
     places = itertools.product(range(steps // 2), range(steps // 2, steps))
     costs = [sum(place < steps - memory for place in pair) / 12 for pair in places]
-    assert learning.error_of_memory(memory, steps) == pytest.approx(np.mean(costs), abs=1e-15)
-    inputs, targets = learning.adding_problem(np.random.default_rng(memory), steps, 20_000)
+    assert error_of_memory(memory, steps) == pytest.approx(np.mean(costs), abs=1e-15)
+    inputs, targets = adding_problem(np.random.default_rng(memory), steps, 20_000)
     errors = learning.errors_with_memory(memory, inputs, targets)
     assert abs(errors.mean() - np.mean(costs)) < 4.5 * errors.std() / np.sqrt(len(errors)) + 1e-12
+
+
+@pytest.mark.parametrize(("memory", "steps"), [(0, 1), (-1, 10), (11, 10)])
+def test_memories_that_cannot_be_are_refused(memory, steps):
+    with pytest.raises(ValueError, match="expected"):
+        error_of_memory(memory, steps)
+    with pytest.raises(TypeError, match="expected an integer"):
+        error_of_memory(0.5, 10)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import lstm_sym as ls
-from lstm_sym.training import Adam, clipped, descent, flat, shaped, squared_error, value_and_gradient
+from lstm_sym.training import (
+    Adam,
+    adding_problem,
+    clipped,
+    descent,
+    flat,
+    shaped,
+    squared_error,
+    value_and_gradient,
+)
 
 
 def test_vectors_are_cut_into_the_arrays_they_came_from():
@@ -95,3 +104,22 @@ def test_a_gradient_that_is_not_finite_is_refused():
     next(path)
     with pytest.raises(ValueError, match=r"the gradient\[1\] is inf"):
         next(path)
+
+
+@pytest.mark.parametrize("steps", [8, 9])
+def test_one_number_of_each_half_is_marked_and_the_target_is_their_sum(steps):
+    inputs, targets = adding_problem(np.random.default_rng(0), steps, 500)
+    marks, numbers = inputs[..., 1], inputs[..., 0]
+    assert set(np.unique(marks)) == {0.0, 1.0}
+    assert_array_equal(marks[: steps // 2].sum(axis=0), np.ones(500))
+    assert_array_equal(marks[steps // 2 :].sum(axis=0), np.ones(500))
+    assert (marks.sum(axis=1) > 0).all()  # every place is marked at times
+    assert 0 <= numbers.min() < 0.01 < 0.99 < numbers.max() < 1
+    first, second = (numbers.T[marks.T == 1].reshape(500, 2)).T
+    assert_array_equal(targets[:, 0], first + second)
+
+
+@pytest.mark.parametrize(("steps", "batch"), [(1, 3), (0, 3), (4, 0)])
+def test_sequences_that_cannot_be_marked_are_refused(steps, batch):
+    with pytest.raises(ValueError, match="expected"):
+        adding_problem(np.random.default_rng(0), steps, batch)
