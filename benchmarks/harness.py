@@ -25,6 +25,7 @@ WORKS = (
     "singular",
     "bptt",
     "scaling",
+    "sweeps",
 )
 
 #: Seconds that one timing should last at least; a quicker call is repeated.
@@ -139,6 +140,23 @@ class Single:
         return found | {"most": self.megabytes, "kept": peak <= self.megabytes}
 
 
+@dataclass(frozen=True)
+class Number:
+    """One number, and the most or the least that we promise."""
+
+    title: str
+    work: Callable[[], float]
+    unit: str
+    most: float | None = None
+    least: float | None = None
+
+    def measure(self, options: Options) -> Record:
+        """The number, and whether it keeps the promise."""
+        value = self.work()
+        kept = (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
+        return {**{k: v for k, v in vars(self).items() if k != "work"}, "value": value, "kept": kept}
+
+
 def optional(module: str, builder: str, *arguments: Any) -> Work | None:
     """A peer's work, or None where its library is not installed."""
     try:
@@ -237,6 +255,9 @@ def table(record: Record) -> str:
         pairs = zip(record["sizes"], record["times"], strict=True)
         lines = ["  ".join(f"{size:g}: {_seconds(time)}" for size, time in pairs)]
         lines.append(f"slope in log-log {record['slope']:.2f}, between the last two {record['last']:.2f}")
+    elif "value" in record:
+        promises = [f"at {end} {record[end]:g}" for end in ("most", "least") if record[end] is not None]
+        lines = [f"{record['value']:.3g} {record['unit']} {_mark(record['kept'])} ({', '.join(promises)})"]
     else:
         peak = f"peak memory {record['megabytes']:.0f} MB {_mark(record['kept'])} (at most {record['most']:g} MB)"
         lines = [f"{_seconds(record['seconds'])}, {peak}"]

@@ -671,3 +671,12 @@ def test_numpy_values_become_pythons_own():
     assert [type(value) for value in seen[0]] == [int, float, bool, str]
     pandas = pytest.importorskip("pandas")
     assert ls.sweep(f.square, {"a": pandas.Series([1, 2])})["value"].ravel().tolist() == [1, 4]
+
+
+def test_constants_are_each_points_own():
+    def spoil(a, numbers):
+        numbers[1].append(a)
+        return len(numbers[1])
+
+    found = ls.sweep(spoil, {"a": [1, 2, 3]}, constants={"numbers": [0, [1, 2]]})
+    assert found["value"].ravel().tolist() == [3, 3, 3]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lstm_sym import checks
-from lstm_sym.sweeps.evaluating import VALUE, Outcome, Reason, Values
+from lstm_sym.sweeps.evaluating import VALUE, Outcome, Reason
 from lstm_sym.sweeps.grids import SEED, Grid, Scalar
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -36,42 +36,41 @@ class Collection:
         self.reasons: dict[int, Reason] = {}
         self.done = 0
         self._first: int | None = None
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def check(self, index: int, outcome: Outcome) -> None:
-        """ValueError if the names or shapes at a point are not those at the points before it."""
+        """ValueError if the names or shapes at a point are not those at the first one."""
         if isinstance(outcome, Reason):
             return
+        shapes = {name: array.shape for name, array in outcome.items()}
         if self._first is None:
-            if both := {*self.grid.axes, SEED} & set(outcome):
-                raise ValueError(f"the function returns {both.pop()!r}, which is an axis: give it another name.")
-            for array in outcome.values():
-                checks.fits("the results of the sweep", self.grid.total, *array.shape)
-            return
-        if _shapes(outcome) != {name: array.shape[1:] for name, array in self.arrays.items()}:
+            self._first, self._shapes = index, shapes
+            if both := sorted({*self.grid.axes, SEED} & shapes.keys()):
+                raise ValueError(f"the function returns {both[0]!r}, which is an axis: give it another name.")
+            for shape in shapes.values():
+                checks.fits("the results of the sweep", self.grid.total, *shape)
+        if shapes != self._shapes:
             here, there = spoken(self.grid.point(index)), spoken(self.grid.point(self._first))
-            before = {name: array.shape[1:] for name, array in self.arrays.items()}
             raise ValueError(
-                f"at {here} the function returned {_told(_shapes(outcome))}, at {there} {_told(before)}: "
+                f"at {here} the function returned {_told(shapes)}, at {there} {_told(self._shapes)}: "
                 "expected the same names and shapes at all points."
             )
 
     def add(self, index: int, outcome: Outcome) -> None:
-        """Take in the outcome of one point; a later one replaces an earlier one."""
-        self.check(index, outcome)
-        self.done += self.status[index] == MISSING
+        """Take in the outcome of one point, which has been checked; a later one replaces an earlier one."""
+        self.done += int(self.status[index] == MISSING)
         self.reasons.pop(index, None)
         if isinstance(outcome, Reason):
             self.status[index], self.reasons[index] = FAILED, outcome
             return
-        if self._first is None:
-            self._first = index
-            self.arrays = {name: np.zeros((self.grid.total, *a.shape), a.dtype) for name, a in outcome.items()}
-        for name, value in outcome.items():
-            kind = np.result_type(self.arrays[name], value)
-            if kind != self.arrays[name].dtype:
-                self.arrays[name] = self.arrays[name].astype(kind)
-            self.arrays[name][index] = value
         self.status[index] = DONE
+        for name, value in outcome.items():
+            array = self.arrays.get(name)
+            if array is None:
+                array = self.arrays[name] = np.zeros((self.grid.total, *value.shape), value.dtype)
+            elif array.dtype != value.dtype:
+                array = self.arrays[name] = array.astype(np.result_type(array, value), copy=False)
+            array[index] = value
 
     def over_grid(self) -> dict[str, Array]:
         """The arrays (*axes, seeds, *shape) in order of name, NaN at the points that have no values."""
@@ -83,10 +82,6 @@ class Collection:
                 array[gaps] = np.nan
             found[name] = array.reshape(*self.grid.shape, *array.shape[1:])
         return found
-
-
-def _shapes(values: Values) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in values.items()}
 
 
 def _told(shapes: dict[str, tuple[int, ...]]) -> str:

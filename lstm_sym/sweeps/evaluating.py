@@ -56,7 +56,8 @@ class Call:
 
     def __call__(self, item: Item) -> Outcome:
         """The values at one point, or why there are none."""
-        arguments = {**self.constants, **dict(zip(self.names, item.values, strict=True))}
+        constants = {name: _fresh(value) for name, value in self.constants.items()}
+        arguments = {**constants, **dict(zip(self.names, item.values, strict=True))}
         if item.key is not None:
             arguments[RNG] = generator(self.seed, item.key)
         try:
@@ -115,6 +116,11 @@ def reason(error: BaseException) -> Reason:
     except Exception:
         message = "(its message cannot be shown)"
     return Reason(type(error).__name__, message[:CHARACTERS], tuple(lines))
+
+
+def _fresh(value: Any) -> Any:
+    """A copy: what one point does to a list of constants is not seen by the next."""
+    return [_fresh(item) for item in value] if isinstance(value, list) else value
 
 
 def _short(value: Any) -> str:

@@ -45,9 +45,9 @@ class Folder:
         with contextlib.ExitStack() as stack:
             with self._writing(self.path / LOCK):
                 stack.enter_context(locked(self.path / LOCK, busy))
-            for file in [*self.path.iterdir(), *(self.path / POINTS).glob("*/*")]:
+            for file in [*os.scandir(self.path), *self._points()]:
                 if file.name.startswith(UNFINISHED):
-                    file.unlink(missing_ok=True)
+                    os.unlink(file)
             yield
 
     def record(self) -> Any:
@@ -63,11 +63,7 @@ class Folder:
 
     def finished(self) -> set[str]:
         """Names of the files of points that are there."""
-        with contextlib.suppress(FileNotFoundError):
-            return {
-                f.name for part in os.scandir(self.path / POINTS) if part.is_dir() for f in os.scandir(part.path)
-            }
-        return set()
+        return {file.name for file in self._points()}
 
     def read(self, name: str, finished: set[str]) -> Outcome | None:
         """The outcome of the point called ``name``; None if it is not there, or damaged."""
@@ -105,6 +101,11 @@ class Folder:
     def _replace(self, file: Path, data: bytes) -> None:
         with replacing(file) as temporary:
             temporary.write_bytes(data)
+
+    def _points(self) -> Iterator[os.DirEntry[str]]:
+        if (self.path / POINTS).is_dir():
+            for part in list(os.scandir(self.path / POINTS)):
+                yield from list(os.scandir(part)) if part.is_dir() else ()
 
     def _file(self, name: str) -> Path:
         return self.path / POINTS / name[:2] / name

@@ -197,6 +197,7 @@ def load(folder: Folder, settings: Settings, collection: Collection, again: bool
         for index in range(settings.grid.total):
             outcome = folder.read(name(index), finished)
             if outcome is not None and not (again and isinstance(outcome, Reason)):
+                collection.check(index, outcome)
                 collection.add(index, outcome)
     return finished
 
