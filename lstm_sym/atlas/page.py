@@ -14,7 +14,7 @@ from lstm_sym import __version__
 from lstm_sym.atlas.entries import Entry, read
 from lstm_sym.atlas.glyphs import GlyphSheet
 from lstm_sym.atlas.prose import prose
-from lstm_sym.atlas.sections import anchor, heading, section, verdict
+from lstm_sym.atlas.sections import anchors, heading, section, verdict
 from lstm_sym.files import write_text
 
 #: By this the page is known as one that may be replaced.
@@ -44,9 +44,7 @@ def index(folder: str | os.PathLike[str], force: bool = False) -> Path:
         raise FileNotFoundError(f"{path}: expected a folder with the records of analyses.")
     target = path / "index.html"
     if target.exists() and not force and not _ours(target):
-        raise FileExistsError(
-            f"{target} is there already, and not an index of figures. Move it, or give force=True."
-        )
+        raise FileExistsError(f"{target} is there already and was not made here. Move it, or give force=True.")
     entries, left_out = read(path)
     if not entries:
         why = "".join(f" {name}: {reason}" for name, reason in left_out.items())
@@ -56,8 +54,8 @@ def index(folder: str | os.PathLike[str], force: bool = False) -> Path:
 
 def page(entries: Sequence[Entry], left_out: Mapping[str, str]) -> str:
     """The HTML of the page; ``left_out``: by file name, why a file is no entry."""
-    sheet = GlyphSheet()
-    sections = "\n".join(section(entry, k, sheet) for k, entry in enumerate(entries, start=1))
+    sheet, ids = GlyphSheet(), anchors(entries)
+    sections = "\n".join(section(entry, k, ids[entry.name], sheet) for k, entry in enumerate(entries, start=1))
     quick = Counter(entry.quick for entry in entries)
     kind = "The quick version: small networks, short horizons." if quick[True] else ""
     lead = (
@@ -85,7 +83,7 @@ def page(entries: Sequence[Entry], left_out: Mapping[str, str]) -> str:
 <p class="lead">{lead}</p>
 {f'<p class="kind">{kind}</p>' if kind else ""}
 </header>
-{_contents(entries)}
+{_contents(entries, ids)}
 <main id="figures">
 {sections}
 {_left_out(left_out)}
@@ -107,13 +105,13 @@ _EXPLAINED = (
 )
 
 
-def _contents(entries: Sequence[Entry]) -> str:
+def _contents(entries: Sequence[Entry], ids: Mapping[str, str]) -> str:
     rows = []
     for entry in entries:
         name, subtitle = heading(entry)
         kind, said = verdict(entry.landmarks)
         rows.append(
-            f'<li><a href="#{escape(anchor(entry.name))}">{prose(name)}</a>'
+            f'<li><a href="#{escape(ids[entry.name])}">{prose(name)}</a>'
             f'<span class="about">{prose(subtitle)}</span><span class="verdict {kind}">{escape(said)}</span></li>'
         )
     return f'<nav aria-label="Figures"><h2>Figures</h2><ol>{"".join(rows)}</ol></nav>'

@@ -7,7 +7,7 @@ import math
 import re
 import shlex
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -20,12 +20,22 @@ from lstm_sym.atlas.prose import prose
 
 #: Beyond this many stated errors a difference is no chance any more: what the project's tests allow.
 FAR = 4.5
+#: Other ids of the page: its parts, and the outlines of signs.
+_TAKEN = re.compile(r"figures|left-out|g\d+")
+#: Pixels per inch of paper of the figures.
+RESOLUTION = 220
 _KINDS = {".png": "PNG", ".pdf": "PDF", ".npz": "numbers (.npz)", ".json": "record (.json)"}
 
 
-def anchor(name: str) -> str:
-    """The id of the section of a figure."""
-    return re.sub(r"[^\w.-]", "-", name)
+def anchors(entries: Sequence[Entry]) -> dict[str, str]:
+    """By name, the id of the section of each figure: like its name, and none twice."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name = re.sub(r"[^\w.-]", "-", entry.name)
+        while name in found.values() or _TAKEN.fullmatch(name):
+            name += "-"
+        found[entry.name] = name
+    return found
 
 
 def heading(entry: Entry) -> tuple[str, str]:
@@ -36,8 +46,8 @@ def heading(entry: Entry) -> tuple[str, str]:
     return name.strip(), rest.strip()[:1].upper() + rest.strip()[1:]
 
 
-def section(entry: Entry, place: int, sheet: GlyphSheet) -> str:
-    """The section of ``entry``, figure number ``place``."""
+def section(entry: Entry, place: int, anchor: str, sheet: GlyphSheet) -> str:
+    """The section of ``entry``, figure number ``place``, with ``anchor`` for its id."""
     name, subtitle = heading(entry)
     lead = f'<p class="subtitle">{prose(subtitle)}</p>' if subtitle else ""
     parts = [
@@ -49,7 +59,7 @@ def section(entry: Entry, place: int, sheet: GlyphSheet) -> str:
         *_folded(entry),
         _making(entry),
     ]
-    return f'<section id="{escape(anchor(entry.name))}">\n' + "\n".join(filter(None, parts)) + "\n</section>"
+    return f'<section id="{escape(anchor)}">\n' + "\n".join(filter(None, parts)) + "\n</section>"
 
 
 def verdict(marks: tuple[Mark, ...]) -> tuple[str, str]:
@@ -75,7 +85,8 @@ def _figure(entry: Entry, name: str) -> str:
         note = f"There is no readable {escape(entry.name)}.png beside the record."
         return f'<p class="note" role="note">{note}</p>'
     alt = " ".join(filter(None, (entry.title, entry.texts.get("figure", ""))))
-    size = f'width="{entry.picture.width}" height="{entry.picture.height}"'
+    natural = round(96 / RESOLUTION * entry.picture.width)
+    size = f'width="{entry.picture.width}" height="{entry.picture.height}" style="--natural:{natural}px"'
     image = f'<img src="{_data(entry.picture)}" alt="{escape(alt)}" {size} decoding="sync">'
     if entry.dark is not None:
         media = "screen and (prefers-color-scheme: dark)"
