@@ -27,9 +27,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, legend, panels
-from lstm_sym.figures.clouds import ZERO, plot_eigenvalues
-from lstm_sym.figures.points import plot_points
+from lstm_sym.figures import PAGE, legend, panels, plot_eigenvalues, plot_points
+from lstm_sym.figures.clouds import ZERO
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.circular import Disc, disc_of, expected_eigenvalues
 

@@ -32,9 +32,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, guide, legend, panels
-from lstm_sym.figures.points import plot_points
-from lstm_sym.figures.statistics import plot_by_index, plot_deviations, plot_distribution
+from lstm_sym.figures import (
+    PAGE,
+    guide,
+    legend,
+    panels,
+    plot_by_index,
+    plot_deviations,
+    plot_distribution,
+    plot_points,
+)
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory import ginibre
 from lstm_sym.theory.typical import LogNorms

@@ -29,16 +29,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, guide, legend, panels
-from lstm_sym.figures.points import plot_points
-from lstm_sym.figures.shares import plot_path_shares
+from lstm_sym.figures import PAGE, guide, legend, panels, plot_path_shares, plot_points
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.circular import disc_of
 from lstm_sym.theory.detours import direct_share
 from lstm_sym.theory.forgetting import log_forget
+from lstm_sym.theory.rounding import EPSILON, interval_error
 
 INPUTS = 8
 SHOWN = (0.0, 1.0, 3.0, 5.0)
@@ -49,7 +48,6 @@ INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)
 #: Lags at which shares are compared with theory, over many networks. Its finite-size error is taken as lag/hidden.
 LAGS, NETWORKS = (5, 10), 30
 PATHS = {"direct": "direct", "f": "through $f$", "i": "through $i$", "g": "through $g$", "o": "through $o$"}
-EPSILON = float(np.finfo(np.float64).eps)
 #: How many leading exponents are computed as well as all of them.
 LEADING = 4
 FULL = {"hidden": 64, "lags": 400, "seeds": 6, "seed": 1, "transient": 100, "units": 16, "steps": 600}
@@ -139,13 +137,6 @@ def interval_errors(units: int, seed: int, steps: int, transient: int, count: in
     return np.maximum(errors, EPSILON / 10), float(exact[0] - exact[-1]), exact.certificate.error or 0.0
 
 
-def expected_error(spread: ArrayLike, interval: ArrayLike) -> Array:
-    """log(1 + ε·e^(mΔ))/m: ε times the condition number gathered, and what is below ε once that is lost."""
-    m = np.asarray(interval, dtype=np.float64)
-    lost = np.logaddexp(0.0, np.log(EPSILON) + m * np.asarray(spread))
-    return np.asarray(np.maximum(lost / m, EPSILON))
-
-
 def exponents_at_zero(hidden: int, bias: float, seed: int, steps: int) -> tuple[float, float]:
     """Leading exponents at the zero state of whole Jacobians and frozen blocks, on their invariant planes."""
     kernel = lstm()
@@ -192,7 +183,7 @@ def landmarks(run: Run, found: Carried, errors: Array, spreads: Array) -> None:
     run.landmark("the same of the frozen block, log(i·o·|w|)", block, float(np.log(radius)), error=1e-10)
     decades, expected = (
         np.log10(errors).mean(axis=0),
-        np.log10(expected_error(spreads[:, None], INTERVALS)).mean(axis=0),
+        np.log10(interval_error(spreads[:, None], INTERVALS)).mean(axis=0),
     )
     for place, interval in enumerate(INTERVALS):
         if interval in (1, 2, 3, 10, 20):
@@ -244,7 +235,7 @@ def draw_errors(errors: dict[str, Array], spreads: dict[str, Array], ax: Axes) -
     theory: dict[str, Any] = {}
     every = np.geomspace(INTERVALS[0], INTERVALS[-1], 100)
     for label, values in spreads.items():
-        expected = np.log10(expected_error(values[:, None], every)).mean(axis=0)
+        expected = np.log10(interval_error(values[:, None], every)).mean(axis=0)
         theory[f"_{label}" if theory else "theory"] = (every, expected)
     plot_points(
         points, ax, theory, ("interval $m$ (steps)", r"$\log_{10}$ error (nats/step)"), "(f) QR every $m$ steps"
@@ -289,7 +280,7 @@ def equations() -> dict[str, str]:
         "a step of the LSTM": ls.latex(ls.jacobian(ls.LSTM, "state", "state"), equation=True),
         "the block at frozen c": ls.latex(ls.jacobian(ls.LSTM, "h", "h"), equation=True),
         "the direct path": ls.latex(ls.horizon_product(ls.LSTM, "c", "c", path="direct"), equation=True),
-        "the same through h": ls.latex(ls.jacobian(ls.LSTM, "c", "c", path="total"), equation=True),
+        "the paths of a step": ls.latex(ls.paths(ls.LSTM, "c", "c", path="total"), equation=True),
     }
 
 

@@ -23,6 +23,7 @@ from lstm_sym.figures.statistics import plot_by_index, plot_deviations, plot_dis
 from lstm_sym.theory.circular import Disc, disc_of, expected_eigenvalues, real_density
 from lstm_sym.theory.detours import direct_share, log_detours
 from lstm_sym.theory.forgetting import log_forget
+from lstm_sym.theory.rounding import EPSILON, interval_error
 from lstm_sym.theory.typical import LogNorms
 
 SCRIPTS = ("eigenvalue_clouds", "finite_time_statistics", "who_carries_the_gradient")
@@ -118,8 +119,8 @@ def test_qr_at_an_interval_errs_as_much_as_exact_arithmetic_says():
     errors, spread, _ = who.interval_errors(units, 5, steps, 10, 2 * units)
     for place, interval in enumerate(who.INTERVALS):
         own = np.abs(who.plain_logs(jacobians, frame, interval) - exact).max() / steps
-        assert errors[place] == pytest.approx(max(own, who.EPSILON / 10), abs=1e-12)
-        assert abs(np.log10(errors[place] / who.expected_error(spread, interval))) < 2.5
+        assert errors[place] == pytest.approx(max(own, EPSILON / 10), abs=1e-12)
+        assert abs(np.log10(errors[place] / interval_error(spread, interval))) < 2.5
     assert errors[0] < 1e-12 < 0.1 < errors[-1]
 
 
@@ -280,6 +281,15 @@ def test_shares_at_rest_are_those_of_the_powers_of_one_matrix():
     for lag in (1, 4, 12):
         whole = np.linalg.matrix_power(step, lag - 1) * forget
         assert found[lag - 1] == pytest.approx(forget**lag * np.trace(whole) / np.sum(whole**2), rel=1e-11)
+
+
+def test_errors_of_intervals_are_rounding_times_condition_and_then_all_that_is_lost():
+    assert_allclose(interval_error(6.0, [1, 2, 3]), EPSILON * np.exp(6.0 * np.arange(1, 4)) / [1, 2, 3], rtol=1e-7)
+    assert_allclose(interval_error([6.0, 9.0], 1000), [6 + np.log(EPSILON) / 1000, 9 + np.log(EPSILON) / 1000])
+    assert interval_error(0.0, 10**6) == EPSILON
+    for spread, interval in ((1.0, 0), (-1.0, 2), (np.nan, 2)):
+        with pytest.raises(ValueError, match=r"expected|finite"):
+            interval_error(spread, interval)
 
 
 # --- plots ------------------------------------------------------------------------------------------------------
