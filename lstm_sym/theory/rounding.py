@@ -15,8 +15,8 @@ def interval_error(spread: ArrayLike, interval: ArrayLike, epsilon: float = EPSI
 
     spread: Δ, the largest exponent less the least of those computed, in nats per step.
 
-    Over m steps the frame gathers a condition number e^(mΔ), and rounding is to ε of its largest column: a log is off
-    by ε·e^(mΔ) as long as that is small; beyond it, what is below ε of the largest comes out as ε of it.
+    Over m steps the frame gathers a condition number e^(mΔ), and rounding is to ε of its longest column: a log is
+    off by ε·e^(mΔ) as long as that is small; beyond it, what is below ε of the largest comes out as ε of it.
 
     >>> interval_error(6.0, [1, 5, 20]).round(13)
     array([1.00000000e-13, 4.74012641e-04, 4.19781733e+00])
