@@ -48,6 +48,12 @@ from lstm_sym.theory import gaussian
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
 
+#: The theory in LaTeX, by what it gives.
+EQUATIONS = {
+    "variance": r"q = g^2\, \mathbb{E}\, \phi(\sqrt{q}\, z)^2 + \sigma^2, \quad z \sim \mathcal{N}(0, 1)",
+    "exponent": r"\lambda = \log g + \tfrac{1}{2} \log \mathbb{E}\, \phi'(\sqrt{q}\, z)^2",
+    "spectrum": r"\mathbb{E}\left[\frac{g^2 \phi'^2}{e^{2\lambda(s)} + s\, g^2 \phi'^2}\right] = 1, \quad s = i/N",
+}
 #: Beyond these the stationary variance counts as infinite, an exponent as −∞.
 LARGEST, LOWEST = 1e200, -1e8
 #: Halvings of the interval in which an exponent of the spectrum is.
