@@ -107,8 +107,8 @@ def test_killed_at_any_moment_a_sweep_goes_on_and_ends_with_the_same_bytes(worke
     while True:
         run = Sweeping(tmp_path / "sweep", workers, 0.02)
         before = {points[stem] for stem in run.finished()}
-        if kills < 7:
-            run.wait_for(chance.choice([0, 1, 2, 4]))
+        if kills < 4:
+            run.wait_for(chance.choice([1, 2, 5]))
             time.sleep(chance.random() * 0.06)
             run.kill()
             assert gone(run.workers())
@@ -121,7 +121,7 @@ def test_killed_at_any_moment_a_sweep_goes_on_and_ends_with_the_same_bytes(worke
         assert not before & set(calls)
         if run.process.returncode == 0:
             break
-    assert kills == 7
+    assert kills == 4
     assert 0 < len(before) < POINTS
     assert contents(tmp_path / "sweep") == whole
     (tmp_path / "log").write_text("")
@@ -262,7 +262,7 @@ def scripted(tmp_path, text, *arguments, stdin=False):
         command, input=given, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60
     )
     assert run.returncode == 0, run.stderr
-    assert run.stderr == "" or "code have changed" in run.stderr
+    assert run.stderr == "" or "code changed" in run.stderr
     lines = (tmp_path / "log").read_text().splitlines() if (tmp_path / "log").exists() else []
     (tmp_path / "log").unlink(missing_ok=True)
     return run.stdout, len(lines)

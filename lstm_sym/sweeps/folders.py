@@ -50,10 +50,11 @@ class Folder:
                     os.unlink(file)
             yield
 
-    def record(self) -> Any:
+    def record(self) -> dict[str, Any] | None:
         """What grid.json says, None if there is none or it is damaged."""
         with contextlib.suppress(FileNotFoundError, ValueError):
-            return json.loads((self.path / GRID).read_bytes())
+            said = json.loads((self.path / GRID).read_bytes())
+            return said if isinstance(said, dict) else None
         return None
 
     def no_results(self) -> None:

@@ -13,11 +13,11 @@ import numpy as np
 
 from lstm_sym import checks
 from lstm_sym.sweeps import archives
-from lstm_sym.sweeps.collecting import DONE, FAILED, MISSING, Collection, spoken
-from lstm_sym.sweeps.evaluating import VALUE, Reason
-from lstm_sym.sweeps.folders import GRID, RESULTS, Folder, as_text
+from lstm_sym.sweeps.collecting import DONE, MISSING, Collection, spoken
+from lstm_sym.sweeps.evaluating import VALUE
+from lstm_sym.sweeps.folders import Folder, as_text
 from lstm_sym.sweeps.grids import SEED, Scalar
-from lstm_sym.sweeps.settings import Settings, settings_of
+from lstm_sym.sweeps.settings import Settings
 
 Array = np.ndarray[Any, np.dtype[Any]]
 STATUS = "_status"
@@ -140,8 +140,7 @@ class SweepResult:
         """Write PATH.npz (results and axes, for ``numpy.load``) and PATH.json (settings, failures); equal results,
         equal bytes.  Returns the path of the .npz file.
         """
-        target = Path(path)
-        target = target if target.suffix == ".npz" else target.with_name(f"{target.name}.npz")
+        target = npz(Path(path))
         folder = Folder(target.parent)
         record = self.settings.record() | {"failures": [vars(failure) for failure in self.failures]}
         folder.put(target, archives.packed({**self.arrays, **self.axes, STATUS: self.status}))
@@ -154,10 +153,10 @@ class SweepResult:
 
         Raises FileNotFoundError if there is none, ValueError if its files are damaged.
         """
+        from lstm_sym.sweeps.opening import of_file, of_folder
+
         target = Path(path)
-        if target.is_dir():
-            return _of_folder(target)
-        return _of_file(target if target.suffix == ".npz" else target.with_name(f"{target.name}.npz"))
+        return of_folder(target) if target.is_dir() else of_file(npz(target))
 
     def __repr__(self) -> str:
         """How much is done, the axes, and what there is at each point."""
@@ -189,64 +188,9 @@ def a_result(settings: Settings, collection: Collection) -> SweepResult:
     return SweepResult(arrays, status, failures, settings)
 
 
-def load(folder: Folder, settings: Settings, collection: Collection, again: bool = False) -> set[str]:
-    """Collect the points that are there; ``again``: not the failed ones.  Returns the names of their files."""
-    finished = folder.finished()
-    if finished:
-        name = settings.names()
-        for index in range(settings.grid.total):
-            outcome = folder.read(name(index), finished)
-            if outcome is not None and not (again and isinstance(outcome, Reason)):
-                collection.check(index, outcome)
-                collection.add(index, outcome)
-    return finished
-
-
-def _of_folder(path: Path) -> SweepResult:
-    if not (path / GRID).is_file():
-        raise FileNotFoundError(f"{path}: no sweep in this folder (there is no {GRID}).")
-    settings = settings_of(_json(path / GRID))
-    if (path / f"{RESULTS}.npz").is_file() and (path / f"{RESULTS}.json").is_file():
-        try:
-            found = _of_file(path / f"{RESULTS}.npz")
-            if found.settings == settings:
-                return found
-        except ValueError:
-            pass  # what is in the points is as good
-    folder = Folder(path)
-    collection = Collection(settings.grid)
-    load(folder, settings, collection)
-    return a_result(settings, collection)
-
-
-def _of_file(path: Path) -> SweepResult:
-    for file in (path, path.with_suffix(".json")):
-        if not file.is_file():
-            raise FileNotFoundError(f"{file}: there is no such file.")
-    record = _json(path.with_suffix(".json"))
-    settings = settings_of(record)
-    try:
-        arrays = archives.unpacked(path.read_bytes())
-        status = arrays.pop(STATUS)
-        failures = tuple(
-            Failure(f["point"], f["error"], f["message"], tuple(f["traceback"])) for f in record["failures"]
-        )
-    except (KeyError, TypeError, archives.DamagedError) as error:
-        raise ValueError(f"{path} is damaged: {error}.") from None
-    own = {name: array for name, array in arrays.items() if name not in (*settings.grid.axes, SEED)}
-    shape = settings.grid.shape
-    if any(array.shape[: len(shape)] != shape for array in (status, *own.values())):
-        raise ValueError(f"{path} does not belong to {path.with_suffix('.json')}: its shapes are others.")
-    if np.count_nonzero(status == FAILED) != len(failures):
-        raise ValueError(f"{path} does not belong to {path.with_suffix('.json')}: its failures are others.")
-    return SweepResult(own, status, failures, settings)
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{file} is damaged: {error}.") from None
+def npz(path: Path) -> Path:
+    """``path`` with the ending .npz."""
+    return path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
 
 
 def _extent(values: list[Scalar]) -> str:
