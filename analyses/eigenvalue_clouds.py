@@ -19,6 +19,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,20 +54,29 @@ class Clouds:
     driven: dict[float, Cloud]
 
 
-def at_zero(cell: ls.Cell, hidden: int, seeds: Sequence[int], **values: Any) -> Cloud:
-    """Eigenvalues (seeds, S) of the dense state Jacobian at the zero state; other ``values``, other weights."""
-    kernel = ls.Kernel(cell)
-    own = round(100 * sum(values.values()))
-    rngs = [np.random.default_rng([seed, own]) for seed in seeds]
-    networks = [kernel.parameters(hidden, INPUTS, rng=rng, **values) for rng in rngs]
-    size = kernel.blocks(networks[0]).popitem()[1].stop
-    return np.stack([np.linalg.eigvals(kernel.jacobian(p, np.zeros(INPUTS), np.zeros(size))) for p in networks])
+@cache
+def kernel_of(cell: ls.Cell) -> ls.Kernel:
+    """The kernel of a cell, generated once."""
+    return ls.Kernel(cell)
+
+
+def network(cell: ls.Cell, hidden: int, seed: int, **values: Any) -> tuple[ls.Kernel, dict[str, Any]]:
+    """A kernel and random parameters; other ``values``, other weights."""
+    kernel, own = kernel_of(cell), round(100 * sum(values.values()))
+    return kernel, kernel.parameters(hidden, INPUTS, rng=np.random.default_rng([seed, own]), **values)
+
+
+def at_zero(cell: ls.Cell, hidden: int, seed: int, **values: Any) -> Cloud:
+    """Eigenvalues (S,) of the dense state Jacobian at the zero state."""
+    kernel, p = network(cell, hidden, seed, **values)
+    size = kernel.blocks(p).popitem()[1].stop
+    found = np.linalg.eigvals(kernel.jacobian(p, np.zeros(INPUTS), np.zeros(size)))
+    return np.asarray(found, dtype=complex)
 
 
 def along_a_run(forget_bias: float, hidden: int, seed: int, steps: int, moments: int) -> Cloud:
     """Eigenvalues (moments, S) of the state Jacobian at moments of the second half of a driven run."""
-    kernel = ls.Kernel(ls.LSTM)
-    p = kernel.parameters(hidden, INPUTS, rng=seed, b_f=forget_bias)
+    kernel, p = network(ls.LSTM, hidden, seed, b_f=forget_bias)
     orbit = ls.run(kernel, p, np.random.default_rng([seed, 1]).standard_normal((steps, INPUTS)))
     at = np.linspace(steps // 2, steps - 1, moments).astype(int)
     return np.asarray(np.linalg.eigvals(kernel.jacobian(p, orbit.inputs[at], orbit.previous[at])), dtype=complex)
@@ -76,8 +86,8 @@ def compute(hidden: int, seeds: int, seed: int, steps: int, moments: int) -> Clo
     """All clouds."""
     every = range(seed, seed + seeds)
     return Clouds(
-        {gain: at_zero(ls.RNN, hidden, every, gain=gain) for gain in GAINS},
-        {b: at_zero(ls.LSTM, hidden, every, b_f=b) for b in FORGET_BIASES},
+        {gain: np.stack([at_zero(ls.RNN, hidden, s, gain=gain) for s in every]) for gain in GAINS},
+        {b: np.stack([at_zero(ls.LSTM, hidden, s, b_f=b) for s in every]) for b in FORGET_BIASES},
         {b: along_a_run(b, hidden, seed, steps, moments) for b in SHOWN},
     )
 
@@ -130,8 +140,8 @@ def landmarks(run: Run, clouds: Clouds) -> None:
         share, expected = slow_share(modes, 0.99), expected_share(disc, run["hidden"], 0.99)
         error = sampling(share, 1.0 / modes.size)
         run.landmark(f"LSTM, b_f = {bias:g}: share with |λ| > 0.99", share.mean(), expected, error=error)
-        run.say(f"{'':29}of the disc's area, n → ∞: {disc.share_beyond(0.99):.6f}")
-    p = ls.Kernel(ls.LSTM).parameters(run["hidden"], INPUTS, rng=np.random.default_rng([run["seed"], 300]), b_f=3.0)
+        run.say(f"LSTM, b_f = {bias:g}: {disc.share_beyond(0.99):.6f} of the disc's area, n → ∞, is beyond 0.99")
+    _, p = network(ls.LSTM, run["hidden"], run["seed"], b_f=3.0)
     closed = modes_of_c(ls.zero_state(ls.LSTM, b_f=3.0).spectrum(p)[None])[0]
     found = modes_of_c(clouds.lstm[3.0])[0]
     nearest = np.abs(closed[:, None] - found).min(axis=1).max()
