@@ -114,9 +114,10 @@ def test_numbers_do_not_depend_on_executor_or_order():
     same(alone, noisy(executor=Scrambled(random.Random(1).randrange)))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:distributed")
 def test_numbers_on_a_cluster():
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None)
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0")
     with cluster, distributed.Client(cluster) as client:
         same(noisy(), noisy(executor=client.get_executor()))
         found = ls.sweep(lambda a: 1 / a, {"a": [0, 1, 2]}, executor=client.get_executor())

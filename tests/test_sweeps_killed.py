@@ -25,15 +25,24 @@ import lstm_sym as ls
 import sweep_functions
 ls.sweep(sweep_functions.logged, {{"a": list(range({points}))}}, seed=5, folder=sys.argv[1], n_jobs={workers})
 """
+#: The same with a function that is the script's own.
+OWN = SWEEP.replace(
+    "ls.sweep(sweep_functions.logged",
+    """
+def own(a, *, rng):
+    return sweep_functions.logged(a, rng=rng)
+
+ls.sweep(own""",
+)
 
 
 class Sweeping:
     """A sweep of ``logged`` in a process of its own."""
 
-    def __init__(self, folder: Path, workers: int, pause: float, points: int = POINTS) -> None:
+    def __init__(self, folder: Path, workers: int, pause: float, text: str = SWEEP) -> None:
         self.folder, self.log = folder, folder.with_name("log")
         script = folder.with_name("script.py")
-        script.write_text(SWEEP.format(points=points, workers=workers))
+        script.write_text(text.format(points=POINTS, workers=workers))
         self.log.touch()
         self.process = subprocess.Popen(
             [sys.executable, script, folder],
@@ -130,15 +139,19 @@ def test_killed_at_any_moment_a_sweep_goes_on_and_ends_with_the_same_bytes(worke
     assert contents(tmp_path / "sweep") == whole
 
 
-def test_no_worker_outlives_a_sweep_that_is_killed(tmp_path):
-    run = Sweeping(tmp_path / "sweep", 2, 600.0)
+@pytest.mark.parametrize("text", [SWEEP, OWN], ids=["spawned", "forked"])
+def test_no_worker_outlives_a_sweep_that_is_killed(text, tmp_path):
+    run = Sweeping(tmp_path / "sweep", 2, 600.0, text)
     while len(run.called()) < 2:
         time.sleep(0.01)
     workers = run.workers()
     assert len(workers) == 2
     assert all(map(alive, workers))
     run.kill()
+    again = Sweeping(tmp_path / "sweep", 2, 0.0, text)  # at once: nobody holds the lock
     assert gone(workers)
+    again.end()
+    assert len(again.finished()) == POINTS
 
 
 def test_ctrl_c_ends_a_sweep_and_keeps_what_is_finished(whole, tmp_path):

@@ -16,6 +16,7 @@ from typing import Any
 
 from lstm_sym.files import replacing
 from lstm_sym.sweeps import archives
+from lstm_sym.sweeps.archives import Array
 from lstm_sym.sweeps.evaluating import Outcome, Reason
 from lstm_sym.sweeps.locks import locked
 
@@ -83,25 +84,21 @@ class Folder:
         """Keep the outcome of a point; ``finished``: what is there already."""
         if isinstance(outcome, Reason):
             kept, other = f"{name}.json", f"{name}.npz"
-            data = as_text({"point": dict(point), **outcome._asdict()})
+            data: bytes | Mapping[str, Array] = as_text({"point": dict(point), **outcome._asdict()})
         else:
-            kept, other, data = f"{name}.npz", f"{name}.json", archives.packed(outcome)
+            kept, other, data = f"{name}.npz", f"{name}.json", outcome
         self.put(self._file(kept), data)
         if other in finished:
             self._file(other).unlink(missing_ok=True)
 
-    def put(self, file: Path, data: bytes) -> None:
-        """Write ``data`` to ``file``, whole or not at all."""
+    def put(self, file: Path, what: bytes | Mapping[str, Array]) -> None:
+        """Write bytes or arrays to ``file``, whole or not at all."""
         with self._writing(file):
             try:
-                self._replace(file, data)
+                _replace(file, what)
             except FileNotFoundError:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                self._replace(file, data)
-
-    def _replace(self, file: Path, data: bytes) -> None:
-        with replacing(file) as temporary:
-            temporary.write_bytes(data)
+                _replace(file, what)
 
     def _points(self) -> Iterator[os.DirEntry[str]]:
         if (self.path / POINTS).is_dir():
@@ -123,3 +120,11 @@ class Folder:
             what = f"cannot write {file}: {error.strerror}." if error.strerror else str(error)
             kept = f" What is finished in {self.path} is kept: run again to go on." if cause.errno in FULL else ""
             raise OSError(f"{what}{kept}") from error
+
+
+def _replace(file: Path, what: bytes | Mapping[str, Array]) -> None:
+    with replacing(file) as temporary, temporary.open("wb") as opened:
+        if isinstance(what, bytes):
+            opened.write(what)
+        else:
+            archives.write(opened, what)

@@ -56,7 +56,8 @@ def of_file(path: Path) -> SweepResult:
     record = _json(path.with_suffix(".json"))
     settings = settings_of(record)
     try:
-        arrays = archives.unpacked(path.read_bytes())
+        with path.open("rb") as opened:
+            arrays = archives.read(opened)
         status = arrays.pop(STATUS)
         failures = tuple(
             Failure(f["point"], f["error"], f["message"], tuple(f["traceback"])) for f in record["failures"]

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from lstm_sym import checks
-from lstm_sym.sweeps import archives
 from lstm_sym.sweeps.collecting import DONE, MISSING, Collection, spoken
 from lstm_sym.sweeps.evaluating import VALUE
 from lstm_sym.sweeps.folders import Folder, as_text
@@ -143,7 +142,7 @@ class SweepResult:
         target = npz(Path(path))
         folder = Folder(target.parent)
         record = self.settings.record() | {"failures": [vars(failure) for failure in self.failures]}
-        folder.put(target, archives.packed({**self.arrays, **self.axes, STATUS: self.status}))
+        folder.put(target, {**self.arrays, **self.axes, STATUS: self.status})
         folder.put(target.with_suffix(".json"), as_text(record))
         return target
 
