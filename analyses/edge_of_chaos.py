@@ -29,8 +29,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, colours, faint, guide, legend, panels
-from lstm_sym.figures.points import mean_and_error, plot_points
+from lstm_sym.figures import PAGE, colours, faint, guide, legend, panels, plot_points
+from lstm_sym.figures.points import mean_and_error
 from lstm_sym.quantities import exponent_at_zero, leading_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.edge import log_radius

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, faint, legend, panels, plot_phase_diagram
-from lstm_sym.figures.points import mean_and_error, plot_points
+from lstm_sym.figures import PAGE, faint, legend, panels, plot_phase_diagram, plot_points
+from lstm_sym.figures.points import mean_and_error
 from lstm_sym.quantities import leading_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.meanfield import EQUATIONS, MeanField, critical_gain

@@ -26,8 +26,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, faint, legend, panels
-from lstm_sym.figures.spectra import plot_lyapunov_spectra, shares
+from lstm_sym.figures import PAGE, faint, legend, panels, plot_lyapunov_spectra
+from lstm_sym.figures.spectra import shares
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory import ginibre
 from lstm_sym.theory.gaussian import mean

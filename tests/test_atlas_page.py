@@ -84,7 +84,7 @@ def requests(browser):
 
 
 def opened(browser, page, width=1200, dark=False):
-    """Open the page afresh, in a window of that width."""
+    """Open the page afresh, in a window of that width, and whatever is folded in it."""
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -92,6 +92,7 @@ def opened(browser, page, width=1200, dark=False):
     browser.get_log("browser")
     browser.get_log("performance")
     browser.get(page)
+    browser.execute_script("for (const folded of document.querySelectorAll('details')) folded.open = true")
     return browser
 
 
@@ -133,7 +134,6 @@ def test_every_equation_is_drawn_within_the_window(browser, page, width):
 @pytest.mark.parametrize("width", [1200, 360])
 def test_nothing_is_wider_than_the_window(browser, page, width):
     opened(browser, page, width)
-    browser.execute_script("for (const folded of document.querySelectorAll('details')) folded.open = true")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert browser.execute_script("return innerWidth") == width
 

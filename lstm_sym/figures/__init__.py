@@ -8,6 +8,7 @@ from lstm_sym.figures.norms import plot_gradient_norms, plot_singular_values
 from lstm_sym.figures.points import plot_points
 from lstm_sym.figures.saving import save_figure
 from lstm_sym.figures.shares import plot_path_shares
+from lstm_sym.figures.spectra import plot_lyapunov_spectra
 from lstm_sym.figures.statistics import plot_by_index, plot_deviations, plot_distribution
 from lstm_sym.figures.theme import COLUMN, PAGE, colours, faint, guide, ink, panels, style, styled
 
@@ -27,6 +28,7 @@ __all__ = [
     "plot_eigenvalues",
     "plot_forecast",
     "plot_gradient_norms",
+    "plot_lyapunov_spectra",
     "plot_path_shares",
     "plot_phase_diagram",
     "plot_points",
