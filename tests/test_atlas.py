@@ -167,7 +167,7 @@ def test_a_difference_beyond_the_stated_error_is_marked_with_its_multiple(tmp_pa
     kinds, said, text = marks(tmp_path, *rows)
     assert kinds == ["within", "beyond", "far", "none"]
     assert said == ["0.5", "2", "5", "—"]
-    assert "4 landmarks, 2 beyond the stated error, at most 5.0 times it, 1 without an error" in text
+    assert "4 landmarks, 2 beyond the stated error, up to 5.0 times it, 1 without an error" in text
 
 
 def test_landmarks_without_numbers_are_shown_and_marked(tmp_path):
@@ -180,7 +180,7 @@ def test_landmarks_without_numbers_are_shown_and_marked(tmp_path):
     kinds, said, text = marks(tmp_path, *rows, {}, "no row", landmark(10**400, 0, 1))
     assert kinds == ["far"] * 6
     assert said == ["undefined"] * 3 + ["∞", "undefined", "∞"]
-    assert "6 landmarks, 2 beyond the stated error, at most 100 or more times it, 4 undefined" in text
+    assert "6 landmarks, 2 beyond the stated error, one by more than 100 times, 4 undefined" in text
 
 
 def test_multiples():
@@ -198,9 +198,9 @@ def test_numbers_are_written_to_their_error(value, relative):
     error = abs(value) * relative
     written = number(value, error).replace("−", "-")
     back = float(written.replace(" × 10<sup>", "e").replace("</sup>", ""))
-    assert abs(back - value) <= max(0.06 * error, 0.5e-9 * abs(value))
+    assert abs(back - value) <= max(0.06 * error, 0.51e-7 * abs(value))
     digits = re.sub(r"e.*|[^0-9]", "", written.replace(" × 10<sup>", "e")).lstrip("0")
-    assert len(digits) <= max(10, math.ceil(math.log10(abs(value))))
+    assert len(digits) <= max(8, math.ceil(math.log10(abs(value))))
 
 
 def test_numbers_that_are_none():
@@ -439,6 +439,12 @@ def test_no_break_within_brackets_or_after_a_unary_minus():
         r"+\hspace{0.22} \frac{c - d}{e}",
         r"-\hspace{0.22} (-2)",
     ]
+
+
+def test_a_formula_behind_a_wide_space_keeps_its_left_hand_side():
+    ((flow,),) = parsed(r"a = b, \quad \lambda \in S = T")
+    heads = [next(piece.latex for piece in term if isinstance(piece, Formula)) for term in flow]
+    assert heads == ["a", "= b,", r"\lambda", "= T"]
 
 
 def test_rows_matrices_and_labels_are_seen():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 #: Significant digits at most, and where there is no error to go by.
-MOST, USUAL = 10, 6
+MOST, USUAL = 8, 6
 
 
 def number(value: float, error: float = math.nan) -> str:

@@ -208,6 +208,7 @@ class _Line:
         self._depth = 0
         self._before = ""
         self._continued = False
+        self._new_formula = False  # behind a wide space: its left-hand side stays with its relation
 
     def done(self) -> Flow:
         """The terms."""
@@ -234,7 +235,11 @@ class _Line:
         self._depth = max(0, self._depth + (sign in _OPENING) - (sign in _CLOSING))
         binary = self._before not in {"", *_SIGNS, *RELATIONS, *_PRODUCTS, *_OPENING, ","}
         if outside and sign in RELATIONS and self._before:
-            self._begin_term(spaced=False)
+            if self._new_formula:
+                self._end_piece()
+            else:
+                self._begin_term(spaced=False)
+            self._new_formula = False
         elif outside and sign in _SIGNS and binary:
             self._begin_term(spaced=True)
             sign = rf"{sign}\hspace{{0.22}}"
@@ -247,6 +252,7 @@ class _Line:
             self._begin_term(spaced=False)
             self._terms[-1].append(Words(_SPACES[sign]))
             self._continued = True
+            self._new_formula = bool(self._before)
             return
         elif outside and sign == r"\,":
             self._end_piece(spaced=bool(self._before))

@@ -7,7 +7,9 @@ from html import escape
 
 _INDEX = re.compile(r"(?<!\w)([^\W\d_]′?|d[hcy])_(\{[^{}]{1,30}\}|[^\W_]{1,4})(?!\w)")
 _EXPONENT = re.compile(r"(?<=[\w)’′])\^(\{[^{}]{1,30}\}|[−-]?[^\W_]{1,3})(?!\w)")
-_RELATION = re.compile(r"(?<=[\w>)]) (=|~|≈|≤|≥) (?=[\w−])")
+_LOGARITHM = re.compile(r"\blog(10|2)\b")
+_RELATION = re.compile(r"(?<=[\w>)]) (=|~|≈|≤|≥) (?=[\w−-])")
+_MINUS = re.compile(r"(?<![\w−-])-(?=[\d.])")
 _CODE = re.compile(r"``([^`]{1,200})``")
 
 
@@ -25,5 +27,6 @@ def prose(text: str) -> str:
 
 def _mathematics(escaped: str) -> str:
     below = _INDEX.sub(lambda match: f"{match[1]}<sub>{match[2].strip('{}')}</sub>", escaped)
+    below = _LOGARITHM.sub(r"log<sub>\1</sub>", below)
     above = _EXPONENT.sub(lambda match: f"<sup>{match[1].strip('{}')}</sup>", below)
-    return _RELATION.sub("\u00a0\\1\u00a0", above)
+    return _MINUS.sub("−", _RELATION.sub("\u00a0\\1\u00a0", above))

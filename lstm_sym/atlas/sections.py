@@ -24,6 +24,8 @@ FAR = 4.5
 _TAKEN = re.compile(r"figures|left-out|g\d+")
 #: Pixels per inch of paper of the figures.
 RESOLUTION = 220
+#: Equations with more lines are folded.
+LINES = 8
 _KINDS = {".png": "PNG", ".pdf": "PDF", ".npz": "numbers (.npz)", ".json": "record (.json)"}
 
 
@@ -64,15 +66,20 @@ def section(entry: Entry, place: int, anchor: str, sheet: GlyphSheet) -> str:
 
 def verdict(marks: tuple[Mark, ...]) -> tuple[str, str]:
     """How the landmarks of a figure fare, for the table of contents: a class and a text."""
-    stated = [mark for mark in marks if not math.isnan(mark.multiple)]
-    unknown = sum(math.isnan(mark.difference) for mark in marks)
-    beyond = sum(mark.multiple > 1 for mark in stated)
     if not marks:
         return "none", "no landmarks"
-    text = f"{len(stated) - beyond} of {len(marks)} landmarks within the stated error"
-    if unknown:
-        return "far", f"{text}, {unknown} undefined"
-    return ("far" if any(m.multiple > FAR for m in stated) else "beyond" if beyond else "within"), text
+    beyond = [mark.multiple for mark in marks if mark.multiple > 1]
+    undefined = sum(math.isnan(mark.difference) for mark in marks)
+    unstated = sum(math.isnan(mark.multiple) for mark in marks) - undefined
+    said = f"{len(marks)} landmark{'s' * (len(marks) > 1)}"
+    if beyond:
+        worst = f"up to {max(beyond):.1f} times it" if max(beyond) < 100 else "one by more than 100 times"
+        said += f", {len(beyond)} beyond the stated error, {worst}"
+    elif unstated + undefined < len(marks):
+        said += ", within the stated errors"
+    said += f", {unstated} without an error" * bool(unstated) + f", {undefined} undefined" * bool(undefined)
+    far = undefined or max(beyond, default=0.0) > FAR
+    return ("far" if far else "beyond" if beyond else "within"), said
 
 
 def _paragraph(kind: str, text: str) -> str:
@@ -139,11 +146,18 @@ def _equations(entry: Entry, sheet: GlyphSheet) -> str:
     if not entry.equations:
         return ""
     rows = "\n".join(
-        f"<dt>{prose(label)}</dt><dd>{equation(latex, sheet)}"
-        f"<details><summary>LaTeX</summary><pre><code>{escape(latex)}</code></pre></details></dd>"
+        f"<dt>{prose(label)}</dt><dd>{_formula(latex, sheet)}"
+        f'<details class="source"><summary>LaTeX</summary><pre><code>{escape(latex)}</code></pre></details></dd>'
         for label, latex in entry.equations.items()
     )
     return f'<h3>Equations</h3><dl class="equations">\n{rows}\n</dl>'
+
+
+def _formula(latex: str, sheet: GlyphSheet) -> str:
+    """An equation, folded if it has many lines."""
+    lines = 1 + latex.count(r"\\") if r"\begin{align" in latex else 1
+    drawn = equation(latex, sheet)
+    return f'<details class="long"><summary>{lines} lines</summary>{drawn}</details>' if lines > LINES else drawn
 
 
 def _folded(entry: Entry) -> Iterator[str]:
