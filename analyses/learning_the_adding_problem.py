@@ -36,8 +36,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, colours, faint, legend, panels, plot_gradient_norms
-from lstm_sym.figures.learning import plot_learning
+from lstm_sym.figures import PAGE, colours, faint, legend, panels, plot_gradient_norms, plot_learning
 from lstm_sym.figures.points import mean_and_error, plot_points
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.adding import error_of_memory

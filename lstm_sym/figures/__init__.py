@@ -2,6 +2,7 @@
 
 from lstm_sym.figures.clouds import plot_eigenvalues
 from lstm_sym.figures.forecast import plot_forecast
+from lstm_sym.figures.learning import plot_learning
 from lstm_sym.figures.legends import legend, legend_below
 from lstm_sym.figures.maps import plot_phase_diagram
 from lstm_sym.figures.norms import plot_gradient_norms, plot_singular_values
@@ -28,6 +29,7 @@ __all__ = [
     "plot_eigenvalues",
     "plot_forecast",
     "plot_gradient_norms",
+    "plot_learning",
     "plot_lyapunov_spectra",
     "plot_path_shares",
     "plot_phase_diagram",
