@@ -34,7 +34,7 @@ from lstm_sym.figures.points import mean_and_error
 from lstm_sym.quantities import exponent_at_zero, leading_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.edge import log_radius
-from lstm_sym.theory.finite import correction
+from lstm_sym.theory.finite import NEGLECTED, correction
 from lstm_sym.theory.meanfield import EQUATIONS, MeanField, critical_gain
 
 Array = NDArray[np.float64]
@@ -49,8 +49,8 @@ CHAOTIC, TOLERANCE = 1.8, 0.02
 CORRECTED = 2.0
 #: What the mean of log ρ(W) may be off because eigenvalues at the edge are not quite independent.
 POISSON = 0.003
-#: The share of the 1/N correction that the memory of fixed weights may add.
-NEGLECTED = 1 / 3
+#: The smallest network: a third of it is to die away at gain 0.8.
+LEAST = 150
 FULL = {"hidden": 300, "seeds": 12, "seed": 1, "steps": 1000, "transient": 600, "longest": 2000}
 QUICK = {"hidden": 300, "seeds": 3, "steps": 300, "transient": 150, "longest": 500}
 
@@ -104,15 +104,16 @@ def landmarks_beyond(run: Run, hidden: int, exponents: Array) -> None:
 
 def landmarks_below(run: Run, hidden: int, found: Exponents) -> None:
     """Exponents of runs that die away beside the spectral radius."""
-    worst = np.abs((found.below - found.closed) / found.error).argmax()
+    worst = np.nanargmax(np.abs((found.below - found.closed) / found.error))
     measured, closed, error = (part.flat[worst] for part in (found.below, found.closed, found.error))
     run.landmark(f"N = {hidden}, g < 1: λ beside log ρ(gW), worst network", measured, closed, error=error)
     radius, spread = log_radius(hidden)
     sampling = float(np.hypot(spread / np.sqrt(run["seeds"]), POISSON))
-    above = (found.below - np.log(BELOW)[:, None]).mean()
+    means, _ = mean_and_error(found.below.T)
+    above = (means - np.log(BELOW)).mean()
     run.landmark(f"N = {hidden}, g < 1: λ less log g, mean", above, radius, error=sampling)
-    slope, height = np.polyfit(np.log(BELOW), found.below.mean(axis=1), 1)
-    run.landmark("slope of λ against log g below 1", slope, 1.0, error=float(np.mean(found.error)))
+    slope, height = np.polyfit(np.log(BELOW), means, 1)
+    run.landmark("slope of λ against log g below 1", slope, 1.0, error=float(np.nanmean(found.error)))
     zero = np.exp(-height / slope)
     run.landmark(f"N = {hidden}: gain where this line reaches zero", zero, np.exp(-radius), error=sampling)
 
@@ -163,7 +164,11 @@ def edges(ax: Axes, sizes: Sequence[int]) -> None:
 
 def work(run: Run) -> Outcome:
     """Compute and print the landmarks."""
-    sizes = [max(2, run["hidden"] // 3), run["hidden"]] + ([] if run.quick else [2 * run["hidden"]])
+    if run["hidden"] < LEAST:
+        raise ValueError(
+            f"hidden = {run['hidden']}: expected {LEAST} or more. Smaller ones are active below gain 1."
+        )
+    sizes = [run["hidden"] // 3, run["hidden"]] + ([] if run.quick else [2 * run["hidden"]])
     found = {hidden: measure(run, hidden) for hidden in sizes}
     landmarks_beyond(run, run["hidden"], found[run["hidden"]].beyond)
     landmarks_below(run, run["hidden"], found[run["hidden"]])

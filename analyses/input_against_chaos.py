@@ -7,9 +7,11 @@ Methods.  h' = tanh(g W h + σ ξ), W_ij ~ N(0, 1/N), ξ white and Gaussian, ind
           as units, W_xh = 1. Leading exponents after a transient, mean over seeds, the same networks everywhere.
           Theory: mean field (lstm_sym.theory.meanfield; setting of Molgedey, Schuchhardt & Schuster 1992).
 Figure.   (a) leading exponent over gain and input strength: its zero contour, and dashed the one of theory.
-          (b) against input strength at three gains, mean and standard error over seeds; dashed: theory.
+          (b) against input strength at three gains, mean and standard error over seeds; dashed: theory; dotted:
+          with the 1/N correction (lstm_sym.theory.finite).
 Landmark. The gain at which the exponent is zero, by input strength; the point of the plane that is farthest from
-          theory; both within a finite-size error of 6/N nats per step, 0.02 at N = 300.
+          theory; both within a finite-size error of 6/N nats per step, 0.02 at N = 300. Exponents of (b) with the
+          1/N correction, within sampling error and a third of the correction.
 """
 
 from __future__ import annotations
@@ -18,15 +20,17 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, faint, legend, panels, plot_phase_diagram, plot_points
+from lstm_sym.figures import PAGE, faint, guide, legend, panels, plot_phase_diagram, plot_points
 from lstm_sym.figures.points import mean_and_error
 from lstm_sym.quantities import leading_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
+from lstm_sym.theory.finite import NEGLECTED, correction
 from lstm_sym.theory.meanfield import EQUATIONS, MeanField, critical_gain
 
 Array = NDArray[np.float64]
@@ -75,6 +79,19 @@ def landmarks(run: Run, gains: Array, strengths: Array, exponents: Array) -> Non
     at = np.unravel_index(np.abs(found - expected).argmax(), found.shape)
     what = f"farthest from mean field: g = {gains[at[0]]:g}, σ = {strengths[driven][at[1]]:g}"
     run.landmark(what, float(found[at]), float(expected[at]), error=FINITE / run["hidden"])
+    for row in cut_rows(gains):
+        for column in (len(strengths) // 2, len(strengths) - 1):
+            limit = MeanField(float(gains[row]), float(strengths[column]))
+            finite = correction(limit) / run["hidden"]
+            mean, spread = (float(part[0]) for part in mean_and_error(exponents[row, column][:, None]))
+            what = f"g = {gains[row]:g}, σ = {strengths[column]:g}: with the 1/N correction"
+            error = float(np.hypot(spread, NEGLECTED * finite))
+            run.landmark(what, mean, limit.exponent + finite, error=error)
+
+
+def cut_rows(gains: Array) -> list[int]:
+    """The gains of (b), as places in the grid."""
+    return [int(np.abs(gains - cut).argmin()) for cut in reversed(CUTS)]
 
 
 def mean_field(gains: Array, strengths: Array) -> Array:
@@ -82,7 +99,7 @@ def mean_field(gains: Array, strengths: Array) -> Array:
     return np.array([[MeanField(float(g), float(s)).exponent for s in strengths] for g in gains])
 
 
-def draw(gains: Array, strengths: Array, exponents: Array) -> Figure:
+def draw(gains: Array, strengths: Array, exponents: Array, hidden: int) -> Figure:
     """The plane, and cuts through it."""
     figure, axes = panels(1, 2, width=PAGE, height=2.9, width_ratios=(1.15, 1))
     left, right = axes[0]
@@ -95,22 +112,32 @@ def draw(gains: Array, strengths: Array, exponents: Array) -> Figure:
         title="(a) leading exponent",
     )
     legend(left, loc="upper left", frameon=True, framealpha=0.8, edgecolor="none")
+    draw_cuts(gains, strengths, exponents, right, hidden)
+    return figure
+
+
+def draw_cuts(gains: Array, strengths: Array, exponents: Array, ax: Axes, hidden: int) -> None:
+    """Exponents against input strength, beside theory for N → ∞ and for this size."""
+    fine = np.linspace(strengths[0], strengths[-1], 101)
     cuts: dict[str, tuple[Array, Array]] = {}
     theory: dict[str, tuple[Array, list[float]]] = {}
-    for cut in reversed(CUTS):
-        row = int(np.abs(gains - cut).argmin())
+    for row in cut_rows(gains):
+        line = [MeanField(float(gains[row]), float(strength)) for strength in fine]
         cuts[f"$g$ = {gains[row]:g}"] = (strengths, exponents[row].T)
-        line = [MeanField(float(gains[row]), float(strength)).exponent for strength in fine]
-        theory[f"_{cut}" if theory else "mean field"] = (fine, line)
+        theory[f"_{row}" if theory else "mean field"] = (fine, [one.exponent for one in line])
+        finite = [one.exponent + correction(one) / hidden for one in line]
+        label = f"for $N$ = {hidden}" if len(cuts) == 1 else "_"
+        ax.plot(fine, finite, **guide(ax, linestyle=":", linewidth=1.0, label=label))
     labels = (r"input strength $\sigma$", "leading exponent (nats per step)")
-    plot_points(cuts, right, theory, labels, "(b) rows of (a)")
-    right.axhline(0, color=faint(right), linewidth=0.5, zorder=0)
-    legend(right, loc="lower left")
-    return figure
+    plot_points(cuts, ax, theory, labels, "(b) cuts through (a) at three gains")
+    ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
+    legend(ax, loc="lower left")
 
 
 def work(run: Run) -> Outcome:
     """Compute and print the landmarks."""
+    if run["gains"] < 4 or run["strengths"] < 2:
+        raise ValueError(f"{run['gains']} gains and {run['strengths']} strengths: expected at least 4 and 2.")
     gains, strengths = np.linspace(*GAINS, run["gains"]), np.linspace(*STRENGTHS, run["strengths"])
     found = run.sweep(
         driven_exponent,
@@ -126,7 +153,9 @@ def work(run: Run) -> Outcome:
     arrays = {"gains": gains, "strengths": strengths, "exponents": exponents, "strengths of theory": fine}
     arrays |= {"mean field": mean_field(gains, strengths)}
     arrays |= {"critical gains of theory": np.array([critical_gain(float(strength)) for strength in fine])}
-    return Outcome(lambda: draw(gains, strengths, exponents), arrays, {"finite size": FINITE}, equations())
+    return Outcome(
+        lambda: draw(gains, strengths, exponents, run["hidden"]), arrays, {"finite size": FINITE}, equations()
+    )
 
 
 def equations() -> dict[str, str]:

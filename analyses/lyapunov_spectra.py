@@ -122,7 +122,7 @@ def collapse_landmarks(run: Run, found: dict[int, Array]) -> None:
 
 def standard_error(values: Array) -> Any:
     """Of the mean over seeds, the first axis."""
-    return values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return values.std(axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.zeros(values.shape[1:])
 
 
 def draw(found: dict[int, Array]) -> Figure:
@@ -151,7 +151,9 @@ def draw(found: dict[int, Array]) -> Figure:
 
 def work(run: Run) -> Outcome:
     """Compute and print the landmarks."""
-    sizes = [max(2, run["hidden"] // 2**k) for k in reversed(range(HALVES))]
+    if run["hidden"] < (least := 2 ** (HALVES + 1)):
+        raise ValueError(f"hidden = {run['hidden']}: expected {least} or more, it is halved {HALVES - 1} times.")
+    sizes = [run["hidden"] // 2**k for k in reversed(range(HALVES))]
     found = spectra(run, sizes)
     eigenvalue_landmark(run)
     mean_landmarks(run, found)

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 #: Spacing in log q of the differences that stand for derivatives: errors of its fourth power.
 SPACING = 1e-3
+#: The share of the correction that the memory of fixed weights may add to it or take from it, in chaos.
+NEGLECTED = 1 / 3
 
 
 def correction(theory: MeanField) -> float:
