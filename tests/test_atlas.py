@@ -101,6 +101,10 @@ def test_headings_tables_and_language_are_there_for_those_who_listen(tmp_path):
     write(tmp_path, "ape", figure=False)
     page = read(tmp_path)
     assert page.all("html") == [{"lang": "en"}]
+    (policy,) = [
+        meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert levels.count(1) == 1
     assert all(later <= before + 1 for before, later in pairwise(levels))

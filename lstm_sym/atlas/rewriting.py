@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+
+from lstm_sym.atlas.glyphs import drawing
 
 _TOKEN = re.compile(r"\\(?:begin|end)\{[A-Za-z]+\*?\}|\\[A-Za-z]+\*?|\\\\(?:\[[^\]]*\])?|\\.|\s+|.", re.DOTALL)
 
@@ -136,6 +139,15 @@ def _written(signs: Sequence[str], small: bool) -> Iterator[str]:
                 place = end
 
 
+@cache
+def _phantoms() -> bool:
+    try:
+        drawing(r"\rlap{\phantom{b}}")
+    except ValueError:
+        return False
+    return True
+
+
 def _ends_a_factor(signs: Sequence[str]) -> bool:
     """Whether a function behind these signs is multiplied with what is before it."""
     last = next((sign for sign in reversed(signs) if not sign.isspace()), "")
@@ -156,8 +168,10 @@ def _group(signs: Sequence[str], small: bool) -> str:
 
 
 def _bracket(size: str, side: str, sign: str) -> str:
-    """A bracket as high as something that is there but not seen."""
+    """A bracket as high as something that is not seen; an ordinary one in a matplotlib that has no such thing."""
     sign = _RENAMED.get(sign, sign)
+    if not _phantoms():
+        return sign
     strut = rf"\rlap{{\phantom{{{_HEIGHTS[size]}}}}}"
     closing = side == "r" or (side != "l" and sign in _CLOSING)
     return rf"\left.{strut}\right{sign}" if closing else rf"\left{sign}{strut}\right."
