@@ -24,6 +24,8 @@ INTEGERS = ("hidden", "inputs", "steps", "transient", "k", "lags")
 TEXTS = ("of", "wrt", "path", "cell")
 #: The most points of one command.
 MOST_POINTS = 1_000_000
+#: Seconds within which a cluster has to answer.
+ANSWER = 10
 #: What a trial run has, so that a mistake shows before any work.
 SMALL = {"hidden": 2, "inputs": 1, "steps": 2, "transient": 1, "lags": 1, "k": 1}
 
@@ -128,8 +130,8 @@ def _known(function: Callable[..., Any], names: list[str]) -> list[str]:
 
 
 def _axis(name: str, text: str) -> list[Any]:
-    if name == "lags":
-        raise ValueError("--axis lags=…: the lags are those of one run, give --set lags=1,10,100.")
+    if name in ("lags", "k"):
+        raise ValueError(f"--axis {name}=…: one run gives them all, in one array. Give --set {name}=….")
     if name in TEXTS:
         return text.split(",")
     return list(values.values(f"--axis {name}", text, integers=name in INTEGERS))
@@ -217,7 +219,7 @@ def _workers(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     except ImportError:
         raise ImportError('--dask needs dask and distributed: pip install "lstm-sym[dask]".') from None
     try:
-        client = distributed.Client(options.dask, timeout=10)
+        client = distributed.Client(options.dask, timeout=ANSWER)
     except (OSError, ValueError) as error:
         raise OSError(f"--dask {options.dask}: no cluster there ({error}).") from None
     with client:

@@ -55,7 +55,7 @@ def exponent_at_zero(
     hidden: int = 64,
     gain: float = 1.0,
     initial: float = 1e-6,
-    longest: int = 50_000,
+    longest: int = 20_000,
     rng: Any = None,
     **biases: float,
 ) -> dict[str, float]:
