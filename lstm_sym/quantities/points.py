@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -78,10 +79,8 @@ def leading_exponents(
         StateNotFiniteError: the run left the range of doubles.
     """
     transient = steps_of("transient", transient, least=0)
-    trajectory = _orbit(
-        *(leading_exponents, cell, hidden, inputs, transient + steps_of("steps", steps)),
-        *(gain, input_strength, initial, rng, parameters),
-    )
+    drive = _Drive(transient + steps_of("steps", steps), input_strength, initial)
+    trajectory = _orbit(leading_exponents, cell, (hidden, inputs, gain), drive, rng, parameters)
     return np.asarray(lyapunov_spectrum(trajectory, k=k, transient=transient, accuracy=accuracy))
 
 
@@ -112,8 +111,8 @@ def gradient_reach(
     wanted = np.array([steps_of("lags", lag) for lag in np.atleast_1d(np.asarray(lags, dtype=object))])
     if not wanted.size:
         raise ValueError("lags is empty: expected at least one lag, an integer from 1.")
-    total = int(wanted.max()) + steps_of("transient", transient, least=0)
-    trajectory = _orbit(gradient_reach, cell, hidden, inputs, total, gain, input_strength, initial, rng, parameters)
+    drive = _Drive(int(wanted.max()) + steps_of("transient", transient, least=0), input_strength, initial)
+    trajectory = _orbit(gradient_reach, cell, (hidden, inputs, gain), drive, rng, parameters)
     found = np.asarray(gradient_norms(trajectory, of, wrt, path=path))[wanted - 1]
     return np.asarray(found[0] if np.ndim(lags) == 0 else found)
 
@@ -195,26 +194,32 @@ def network(
     return kernel, kernel.parameters(hidden, inputs, rng=checks.generator(rng), gain=gain, **parameters)
 
 
+@dataclass(frozen=True)
+class _Drive:
+    """How many steps, the strength of the inputs, and the spread of the start."""
+
+    steps: int
+    strength: float
+    spread: float
+
+
 def _orbit(
     quantity: Callable[..., Any],
     cell: str | Cell,
-    hidden: int,
-    inputs: int,
-    steps: int,
-    gain: float,
-    input_strength: float,
-    initial: float,
+    sizes: tuple[int, int, float],
+    drive: _Drive,
     rng: Any,
     parameters: Mapping[str, Any],
 ) -> Trajectory:
-    """A run of one random network."""
-    strength, spread = _at_least_zero("input_strength", input_strength), _at_least_zero("initial", initial)
+    """A run of one random network; ``sizes``: hidden, inputs, gain."""
+    strength = _at_least_zero("input_strength", drive.strength)
+    spread = _at_least_zero("initial", drive.spread)
     rng = checks.generator(rng)
-    kernel, bound = network(quantity, cell, hidden, inputs, gain, rng, parameters)
-    driven: Any = steps
+    kernel, bound = network(quantity, cell, *sizes, rng, parameters)
+    driven: Any = drive.steps
     if strength:
-        checks.fits("the inputs", steps, inputs)
-        driven = strength * rng.standard_normal((steps, inputs))
+        checks.fits("the inputs", drive.steps, sizes[1])
+        driven = strength * rng.standard_normal((drive.steps, sizes[1]))
     size = max(block.stop for block in kernel.blocks(bound).values())
     orbit: Trajectory = run(kernel, bound, driven, initial=spread * rng.standard_normal(size))
     return orbit
