@@ -34,6 +34,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def command(name: str, numbers: Mapping[str, int], defaults: Mapping[str, int], quick: bool) -> str:
+    """What to type for the same figure: the script itself where its numbers are not the default ones.
+
+    >>> command("gradient_reach", {"hidden": 8, "seed": 1}, {"hidden": 16, "seed": 1}, quick=True)
+    'python -m lstm_sym.analyses.gradient_reach --quick --hidden 8'
+    """
+    given = "".join(f" --{key} {value}" for key, value in numbers.items() if value != defaults[key])
+    start = "python -m lstm_sym.analyses." if given else "lstm-sym figures "
+    return f"{start}{name}{' --quick' * quick}{given}"
+
+
 def chosen(options: argparse.Namespace, full: Mapping[str, int], quick: Mapping[str, int]) -> dict[str, int]:
     """The numbers to run with: what was given, else the quick or the full default."""
     defaults = {**full, **quick} if options.quick else dict(full)

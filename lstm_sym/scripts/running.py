@@ -11,7 +11,7 @@ from typing import Any
 
 from lstm_sym.flow import wide
 from lstm_sym.scripts.landmarks import Landmark
-from lstm_sym.scripts.options import chosen, parser
+from lstm_sym.scripts.options import chosen, command, parser
 from lstm_sym.scripts.records import Outcome, described, save, targets, versions
 from lstm_sym.sweeps import SweepResult, sweep
 
@@ -79,7 +79,9 @@ def run_script(
         run = Run(name, chosen(options, full, quick), options.out, options.jobs, options.quick)
         with wide.one_thread():
             outcome = work(run)
-        paths = save(options.out, name, outcome, _record(run, document, outcome), options.dark)
+        typed = command(name, run.numbers, {**full, **quick} if run.quick else full, run.quick)
+        record = {**_record(run, document, outcome), "command": typed}
+        paths = save(options.out, name, outcome, record, options.dark)
         print("  wrote " + ", ".join(map(str, paths)))
     except (ValueError, FloatingPointError, MemoryError, OSError, ImportError) as error:
         print(f"{name}: {error or type(error).__name__}", file=sys.stderr)
