@@ -121,15 +121,17 @@ def draw_cuts(gains: Array, strengths: Array, exponents: Array, ax: Axes, hidden
     fine = np.linspace(strengths[0], strengths[-1], 101)
     cuts: dict[str, tuple[Array, Array]] = {}
     theory: dict[str, tuple[Array, list[float]]] = {}
+    finite: list[list[float]] = []
     for row in cut_rows(gains):
         line = [MeanField(float(gains[row]), float(strength)) for strength in fine]
         cuts[f"$g$ = {gains[row]:g}"] = (strengths, exponents[row].T)
         theory[f"_{row}" if theory else "mean field"] = (fine, [one.exponent for one in line])
-        finite = [one.exponent + correction(one) / hidden for one in line]
-        label = f"for $N$ = {hidden}" if len(cuts) == 1 else "_"
-        ax.plot(fine, finite, **guide(ax, linestyle=":", linewidth=1.0, label=label))
+        finite.append([one.exponent + correction(one) / hidden for one in line])
     labels = (r"input strength $\sigma$", "leading exponent (nats per step)")
     plot_points(cuts, ax, theory, labels, "(b) cuts through (a) at three gains")
+    for number, values in enumerate(finite):
+        label = "_" if number else f"the same for $N$ = {hidden}"
+        ax.plot(fine, values, **guide(ax, linestyle=":", linewidth=1.0, label=label))
     ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
     legend(ax, loc="lower left")
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import erf, ndtri
 
+import lstm_sym as ls
 from lstm_sym.theory import gaussian, ginibre
 from lstm_sym.theory.edge import log_radius
 from lstm_sym.theory.finite import correction
@@ -273,3 +274,10 @@ def test_ginibre_refuses_what_has_no_meaning(call):
 def test_examples_run(name):
     failed, tried = doctest.testmod(importlib.import_module(f"lstm_sym.theory.{name}"))
     assert failed == 0 < tried
+
+
+def test_theory_is_reached_by_name_and_a_slip_is_answered():
+    assert {"meanfield", "ginibre", "finite"} <= set(dir(ls.theory))
+    assert ls.theory.meanfield.MeanField is MeanField
+    with pytest.raises(AttributeError, match="Did you mean 'meanfield'"):
+        ls.theory.meanfeld  # noqa: B018
