@@ -131,12 +131,12 @@ def draw_map(one: Map, ax: Axes, title: str) -> None:
 
 
 def equations() -> dict[str, str]:
-    """The zero state with either bias, and the direct path."""
-    return {
-        "the zero state, update bias 2": ls.latex(ls.zero_state(ls.GRU, b_z=2), equation=True),
-        "the zero state, reset bias 2": ls.latex(ls.zero_state(ls.GRU, b_r=2), equation=True),
-        "the direct path": ls.latex(ls.horizon_product(ls.GRU, "h", "h", path="direct"), equation=True),
-    }
+    """The zero state and the critical gain with either bias, and the direct path."""
+    found = {}
+    for text, zero in (("b_z = 2", ls.zero_state(ls.GRU, b_z=2)), ("b_r = 2", ls.zero_state(ls.GRU, b_r=2))):
+        found[f"the zero state, {text}"] = ls.latex(zero, equation=True)
+        found[f"the critical gain, {text}"] = f"g_c = {ls.latex(zero.critical_gain)}"
+    return found | {"the direct path": ls.latex(ls.horizon_product(ls.GRU, "h", "h", path="direct"), equation=True)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

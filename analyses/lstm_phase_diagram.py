@@ -94,11 +94,14 @@ def edge(bias: float, gains: np.ndarray) -> np.ndarray:
 
 
 def equations() -> dict[str, str]:
-    """The zero state, at b_f = 0 and at a time constant of 20 steps, and what a step does to a gradient."""
-    return {
-        "the zero state, b_f = 0": ls.latex(ls.zero_state(ls.LSTM, b_f=0), equation=True),
-        "the zero state, b_f = 3": ls.latex(ls.zero_state(ls.LSTM, b_f=3), equation=True),
-        "the direct path": ls.latex(ls.horizon_product(ls.LSTM, "c", "c", path="direct"), equation=True),
+    """The zero state and the critical gain at two forget biases, and the direct path."""
+    found = {}
+    for bias in (0, 3):
+        zero = ls.zero_state(ls.LSTM, b_f=bias)
+        found[f"the zero state, b_f = {bias}"] = ls.latex(zero, equation=True)
+        found[f"the critical gain, b_f = {bias}"] = f"g_c = {ls.latex(zero.critical_gain)}"
+    return found | {
+        "the direct path": ls.latex(ls.horizon_product(ls.LSTM, "c", "c", path="direct"), equation=True)
     }
 
 

@@ -115,7 +115,8 @@ def draw_rows(
     below = np.geomspace(0.02, 1.0, 24)
     for row in dict.fromkeys(int(np.argmin(np.abs(biases - bias))) for bias in wanted):
         bias, tau = float(biases[row]), float(taus[row])
-        label = f"{symbol} = {bias:.2g}, τ = {tau:.3g}".replace("-", "−")
+        shown = f"{tau:.3g}" if tau < 999.5 else f"{tau:.0f}"
+        label = f"{symbol} = {bias:.2g}, τ = {shown}".replace("-", "−")
         curves[label] = (gains / critical[row], tau * found["value"][:, row].T)
         theory["_" if theory else "edge of the disc, N → ∞"] = (below, tau * edge(bias, below * critical[row]))
     plot_points(curves, ax, theory, ("gain / critical gain", "exponent × τ (nats)"))
