@@ -170,8 +170,8 @@ def test_a_difference_beyond_the_stated_error_is_marked_with_its_multiple(tmp_pa
     rows = [landmark(1.0, 1.1, 0.2), landmark(1.0, 1.4, 0.2), landmark(1.0, 2.0, 0.2), landmark(1.0, 1.4, None)]
     kinds, said, text = marks(tmp_path, *rows)
     assert kinds == ["within", "beyond", "far", "none"]
-    assert said == ["0.5", "2", "5", "—"]
-    assert "4 landmarks, 2 beyond the stated error, up to 5.0 times it, 1 without an error" in text
+    assert said == ["0.5", "2.0", "5.0", "—"]
+    assert "4 landmarks, 2 beyond the stated error (up to 5.0\u00a0×), 1 without an error" in text
 
 
 def test_landmarks_without_numbers_are_shown_and_marked(tmp_path):
@@ -184,7 +184,7 @@ def test_landmarks_without_numbers_are_shown_and_marked(tmp_path):
     kinds, said, text = marks(tmp_path, *rows, {}, "no row", landmark(10**400, 0, 1))
     assert kinds == ["far"] * 6
     assert said == ["undefined"] * 3 + ["∞", "undefined", "∞"]
-    assert "6 landmarks, 2 beyond the stated error, one by more than 100 times, 4 undefined" in text
+    assert "6 landmarks, 2 beyond the stated error (over 100\u00a0×), 4 undefined" in text
 
 
 def test_multiples():

@@ -73,7 +73,9 @@ def page(quick, tmp_path_factory):
     equations["cases"] = r"f(x) = \begin{cases} 1 & x > 0 \\ 0 & \text{otherwise}\end{cases}"
     write(folder, "equations", figure=False, equations=equations)
     hostile = dict.fromkeys(("title", "claim", "methods", "figure", "landmark", "command"), HOSTILE)
-    write(folder, "hostile", **hostile, equations={HOSTILE: HOSTILE}, remarks=["word" * 5000])
+    long = {"what": "word" * 100, "computed": -1e300, "theory": 1e-300, "error": 1e-9}
+    more = {"landmarks": [long], "remarks": ["word" * 5000], "parameters": {"word" * 100: "word" * 100}}
+    write(folder, "hostile", **hostile, **more, equations={HOSTILE: HOSTILE})
     return index(folder).as_uri()
 
 

@@ -73,8 +73,8 @@ def verdict(marks: tuple[Mark, ...]) -> tuple[str, str]:
     unstated = sum(math.isnan(mark.multiple) for mark in marks) - undefined
     said = f"{len(marks)} landmark{'s' * (len(marks) > 1)}"
     if beyond:
-        worst = f"up to {max(beyond):.1f} times it" if max(beyond) < 100 else "one by more than 100 times"
-        said += f", {len(beyond)} beyond the stated error, {worst}"
+        worst = f"up to {max(beyond):.1f}" if max(beyond) < 100 else "over 100"
+        said += f", {len(beyond)} beyond the stated error ({worst}\u00a0×)"
     elif unstated + undefined < len(marks):
         said += ", within the stated errors"
     said += f", {unstated} without an error" * bool(unstated) + f", {undefined} undefined" * bool(undefined)
@@ -127,7 +127,7 @@ def _row(mark: Mark, columns: tuple[str, ...]) -> str:
         kind, said = "none", "—"
     else:
         kind = "within" if multiple <= 1 else "beyond" if multiple <= FAR else "far"
-        said = "≤ 0.01" if multiple <= 0.01 else f"{short(multiple)}"
+        said = "≤ 0.01" if multiple <= 0.01 else f"{multiple:.1f}" if 1 < multiple < 100 else short(multiple)
     symbol = {"within": "✓", "beyond": "▲", "far": "▲▲", "none": ""}[kind]
     values = (mark.computed, mark.theory, mark.difference, mark.error)
     error = mark.error if mark.error > 0 else math.nan
