@@ -19,7 +19,8 @@ from lstm_sym.atlas.entries import ORDER, Mark
 from lstm_sym.atlas.equations import equation
 from lstm_sym.atlas.glyphs import GlyphSheet, drawing
 from lstm_sym.atlas.numbers import number, short
-from lstm_sym.atlas.parsing import Formula, Grid, Labelled, parsed
+from lstm_sym.atlas.parsing import parsed
+from lstm_sym.atlas.pieces import Formula, Grid, Labelled
 from lstm_sym.atlas.prose import prose
 from lstm_sym.atlas.rewriting import rewritten
 from lstm_sym.commands.drawing import analyses

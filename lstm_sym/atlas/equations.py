@@ -10,7 +10,8 @@ from __future__ import annotations
 from html import escape
 
 from lstm_sym.atlas.glyphs import GlyphSheet
-from lstm_sym.atlas.parsing import Flow, Formula, Grid, Labelled, Piece, Term, Words, parsed
+from lstm_sym.atlas.parsing import parsed
+from lstm_sym.atlas.pieces import Flow, Formula, Grid, Labelled, Piece, Term, Words
 from lstm_sym.atlas.rewriting import rewritten
 
 #: Longer formulas, or such with deeper braces, are shown as their source.

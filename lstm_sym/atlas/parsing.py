@@ -1,65 +1,14 @@
-r"""The structure of a formula, as far as a page needs it to break lines: rows, cells, terms, and matrices.
-
-Between terms a line may well be broken, before their sign; within a term only where there is no other way.
-"""
+r"""The structure of a formula, as far as a page needs it to break lines: rows, cells, terms, and matrices."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
-from lstm_sym.atlas.rewriting import commands, past_argument, past_spaces, tokens
+from lstm_sym.atlas.pieces import Flow, Grid, Labelled, Piece, Words
+from lstm_sym.atlas.rewriting import past_argument, past_spaces, tokens
+from lstm_sym.atlas.terms import Line
 
-
-@dataclass(frozen=True)
-class Formula:
-    """A piece that stays in one line; ``spaced``: with a space in front."""
-
-    latex: str
-    spaced: bool = False
-
-
-@dataclass(frozen=True)
-class Words:
-    """Words between formulas."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Rows of cells between brackets, such as a matrix; an ``aligned`` one has its columns right, left, …"""
-
-    rows: tuple[tuple[Flow, ...], ...]
-    left: str = ""
-    right: str = ""
-    aligned: bool = False
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A piece with a label under a brace."""
-
-    body: Flow
-    label: Flow
-
-
-Piece: TypeAlias = Formula | Words | Grid | Labelled
-Term: TypeAlias = tuple[Piece, ...]
-Flow: TypeAlias = tuple[Term, ...]
-
-RELATIONS = {
-    "=",
-    "<",
-    ">",
-    *commands("le leq ge geq lt gt ne neq in ll gg approx equiv propto sim simeq to implies iff"),
-}
-_SIGNS = {"+", "-", "−", *commands("pm mp cup")}
-_PRODUCTS = commands("odot circ cdot otimes times")
-_SPACES = {r"\quad": "\u2003", r"\qquad": "\u2003\u2003"}
-_OPENING, _CLOSING = {"(", "[", r"\{"}, {")", "]", r"\}"}
 _BRACKETS = {
     "pmatrix": ("(", ")"),
     "bmatrix": ("[", "]"),
@@ -119,7 +68,7 @@ class _Reader:
 
     def flow(self, end: str) -> tuple[Flow, str]:
         r"""The terms up to ``end``, & or \\, and which of these it was."""
-        line = _Line()
+        line = Line()
         while self._place < len(self._signs):
             sign = self._next()
             if sign == end or sign == "&" or sign.startswith(r"\\"):
@@ -129,7 +78,7 @@ class _Reader:
             raise ValueError(f"{end} is missing.")
         return line.done(), ""
 
-    def _read(self, sign: str, line: _Line) -> None:
+    def _read(self, sign: str, line: Line) -> None:
         if sign.startswith(r"\begin{"):
             line.add(self._environment(sign[7:-1]))
         elif sign.startswith(r"\end{"):
@@ -171,7 +120,7 @@ class _Reader:
             self._argument()
         return Grid(self.rows(rf"\end{{{name}}}"), *_BRACKETS[name], name in _ALIGNED)
 
-    def _fenced(self, line: _Line) -> None:
+    def _fenced(self, line: Line) -> None:
         r"""\left … \right: one piece, or a grid with one cell around what has a grid inside."""
         start, depth = self._place - 1, 1
         while depth:
@@ -196,80 +145,6 @@ class _Reader:
             return Labelled(body, ())
         self._place = place + 1
         return Labelled(body, _flow_of(self._argument()))
-
-
-class _Line:
-    """Terms as they are written down, sign by sign."""
-
-    def __init__(self) -> None:
-        self._terms: list[list[Piece]] = [[]]
-        self._run = ""
-        self._spaced = False
-        self._depth = 0
-        self._before = ""
-        self._continued = False
-        self._new_formula = False  # behind a wide space: its left-hand side stays with its relation
-
-    def done(self) -> Flow:
-        """The terms."""
-        self._end_piece()
-        return tuple(tuple(term) for term in self._terms if term)
-
-    def add(self, piece: Piece) -> None:
-        """Something that is no formula in one line."""
-        self._end_piece()
-        self._terms[-1].append(piece)
-        self._before = "x"
-
-    def write(self, latex: str) -> None:
-        """Signs that stay with those before them; what is above or below a matrix is a piece of its own."""
-        if latex[0] in "^_" and not self._run and self._terms[-1] and isinstance(self._terms[-1][-1], Grid):
-            self._terms[-1].append(Formula(latex))
-            return
-        self._run += latex
-        self._before = "x"
-
-    def sign(self, sign: str) -> None:
-        """One sign, and what it means for breaking lines."""
-        outside = self._depth == 0
-        self._depth = max(0, self._depth + (sign in _OPENING) - (sign in _CLOSING))
-        binary = self._before not in {"", *_SIGNS, *RELATIONS, *_PRODUCTS, *_OPENING, ","}
-        if outside and sign in RELATIONS and self._before:
-            if self._new_formula:
-                self._end_piece()
-            else:
-                self._begin_term(spaced=False)
-            self._new_formula = False
-        elif outside and sign in _SIGNS and binary:
-            self._begin_term(spaced=True)
-            sign = rf"{sign}\hspace{{0.22}}"
-        elif sign in _PRODUCTS and binary:
-            self._end_piece(spaced=True)
-            sign = rf"{sign}\hspace{{0.22}}"
-        elif outside and sign in _SIGNS and self._continued and not self._before:
-            sign = rf"{sign}\hspace{{0.22}}"
-        elif outside and sign in _SPACES:
-            self._begin_term(spaced=False)
-            self._terms[-1].append(Words(_SPACES[sign]))
-            self._continued = True
-            self._new_formula = bool(self._before)
-            return
-        elif outside and sign == r"\,":
-            self._end_piece(spaced=bool(self._before))
-            return
-        self._run += sign if not sign.isspace() else " "
-        if not sign.isspace():
-            self._before = sign.partition(r"\hspace")[0]
-
-    def _begin_term(self, spaced: bool) -> None:
-        self._end_piece(spaced)
-        self._terms.append([])
-
-    def _end_piece(self, spaced: bool = False) -> None:
-        if self._run.strip():
-            self._terms[-1].append(Formula(self._run.strip(), self._spaced))
-            self._spaced = False
-        self._run, self._spaced = "", spaced or self._spaced
 
 
 def _flow_of(latex: str) -> Flow:
