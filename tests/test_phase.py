@@ -182,6 +182,19 @@ def test_a_single_row_or_column_is_a_map(columns, rows):
     assert mesh(ax).get_array().shape == (rows, columns)
 
 
+@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e-12, 1e12, 1e300])
+@pytest.mark.parametrize("linear", [None, 1e-3])
+def test_maps_of_any_magnitude_are_drawn(scale, linear):
+    with style(dark=False):
+        plot_phase_diagram(scale * SADDLE, X, Y, linear=linear).figure.savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize("wrong", [{"linear": 0.0}, {"linear": -1.0}, {"linear": np.nan}, {"log": "z"}])
+def test_refused_scales(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        plot_phase_diagram(SADDLE, X, Y, **wrong)
+
+
 def test_one_outlier_does_not_take_all_the_colours():
     values = np.tile(np.linspace(-1.0, 1.0, 20), (20, 1))
     values[3, 3] = -1000.0

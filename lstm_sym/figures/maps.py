@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from lstm_sym.checks import finite
+from lstm_sym.checks import finite, real_scalar
 from lstm_sym.figures.theme import DASHES, axes_or_new, guide, ink, note_if_empty, on_dark, styled
 
 Array = NDArray[np.float64]
@@ -29,6 +29,8 @@ DIVERGING = ("#08306b", "#0072B2", "#8fc3e3", "#f4f4f2", "#f5b88a", "#D55E00", "
 DIVERGING_ON_DARK = ("#d3ecfc", "#56B4E9", "#265d7e", "#1b1f24", "#86471c", "#FF8C42", "#ffe0c8")
 #: The share of values at either end that may be clipped.
 CLIPPED = 0.02
+#: Values that are smaller are as good as zero; and the most that logarithmic colours span.
+SMALLEST, WIDEST = 1e-200, 1e12
 
 
 @styled
@@ -60,7 +62,18 @@ def plot_phase_diagram(
     quantity, unit: what the colour bar says; labels: those of x and y.
 
     The largest 2 % on either side may be clipped, which the ends of the colour bar show.
+
+    >>> ax = plot_phase_diagram([[-1.0, 0.5], [0.5, 1.0]], [0.0, 1.0], [0.0, 1.0], labels=("gain", "bias"))
+    >>> ax.get_xlabel(), ax.get_ylabel(), len(ax.figure.axes)
+    ('gain', 'bias', 2)
+
+    Raises ValueError for a table of another shape, for coordinates that are not finite, there twice, or not
+    positive on a logarithmic axis.
     """
+    if linear is not None and real_scalar("linear", linear) <= 0:
+        raise ValueError(f"linear = {linear:g}: expected a positive number, or None.")
+    if set(log) - set("xy"):
+        raise ValueError(f"log = {log!r}: expected 'x', 'y', 'xy' or ''.")
     ax = axes_or_new(ax)
     table, x, y = _ordered(values, x, y)
     known = ~np.isnan(table)
@@ -115,11 +128,13 @@ def _norm(table: Array, linear: float | None) -> tuple[Any, str]:
     """Colours centred on zero that leave the outermost values out, and which ends of the bar are open."""
     known = table[np.isfinite(table)]
     low, high = (float(np.quantile(side, q)) if side.size else 0.0 for side, q in _tails(known))
+    if max(-low, high) < SMALLEST:
+        low = high = 0.0
     if linear is None:
         low, high = (low or -0.01 * high or -1.0), (high or -0.01 * low or 1.0)
         norm: Normalize = TwoSlopeNorm(0.0, low, high)
     else:
-        high = max(-low, high, 2 * linear)
+        high = min(max(-low, high, 2 * linear), linear * WIDEST)
         low, norm = -high, SymLogNorm(linear, linscale=0.5, vmin=-high, vmax=high)
     open_ends = (bool((table < low).any()), bool((table > high).any()))
     return norm, {(True, True): "both", (True, False): "min", (False, True): "max"}.get(open_ends, "neither")
@@ -152,7 +167,8 @@ def _ticks(norm: Any) -> list[float]:
 def _symmetric_ticks(norm: SymLogNorm) -> list[float]:
     """Zero and powers of ten on both sides."""
     first, last = np.ceil(np.log10(norm.linthresh) - 1e-9), np.floor(np.log10(norm.vmax or 1.0) + 1e-9)
-    powers = [float(10.0**k) for k in np.arange(first, last + 1)]
+    apart = 1 + (last - first) // 6
+    powers = [float(10.0**k) for k in np.arange(last, first - 1, -apart)[::-1]]
     return [*(-p for p in reversed(powers)), 0.0, *powers]
 
 
