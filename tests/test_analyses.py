@@ -181,3 +181,11 @@ def test_progress_over_steps_is_shown_in_a_terminal_only(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with step_progress("exponents") as told:
         assert told is None
+
+
+def test_a_dark_figure_of_an_earlier_run_does_not_stay_behind(tmp_path):
+    small = ["--quick", "--lags", "20", "--hidden", "4", "--out", str(tmp_path)]
+    assert gradient_reach.main([*small, "--dark"]) == 0
+    assert (tmp_path / "gradient_reach.dark.png").exists()
+    assert gradient_reach.main([*small, "--force"]) == 0
+    assert not (tmp_path / "gradient_reach.dark.png").exists()

@@ -70,6 +70,8 @@ def save(out: Path, name: str, outcome: Outcome, record: Mapping[str, Any], dark
     if dark:
         with style(dark=True):
             paths += save_figure(outcome.draw(), out, f"{name}.dark", kinds=("png",))
+    else:
+        (out / f"{name}.dark.png").unlink(missing_ok=True)  # of an earlier run: it shows other numbers
     with replacing(out / f"{name}.npz") as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **numbers)
     text = json.dumps(plain(record), indent=2, allow_nan=False, ensure_ascii=False)
