@@ -20,6 +20,7 @@ from sweep_functions import contents
 
 import lstm_sym as ls
 from lstm_sym.sweeps import archives, dispatching
+from lstm_sym.sweeps.evaluating import Call, Item, evaluate
 from lstm_sym.sweeps.identities import generator
 
 GOLDEN = [[0.7764306103270161, 0.25574187351301514], [0.18971825813984367, 0.008178099664799432]]
@@ -398,6 +399,19 @@ def test_batches_follow_the_time_that_points_take():
     assert sizes[-1] == 100
     batches.learn(1, 5.0)
     assert len(batches.next()) == 1
+
+
+def test_a_batch_of_points_that_turn_out_long_is_shared_out(monkeypatch):
+    monkeypatch.setattr("lstm_sym.sweeps.evaluating.ENOUGH", 0.0)
+    items = [Item(k, (k,), None) for k in range(5)]
+    outcomes, _ = evaluate(Call(f.square, ("a",), {}, 0), items)
+    assert [outcome["value"] for outcome in outcomes] == [0]
+    executor = Immediate()
+    executor._max_workers = 2
+    found = ls.sweep(f.square, {"a": list(range(300))}, executor=executor)
+    assert found["value"].ravel().tolist() == [a * a for a in range(300)]
+    assert len(executor.sizes) == 300
+    assert max(executor.sizes) > 1
 
 
 def test_a_bounded_number_of_batches_waits():

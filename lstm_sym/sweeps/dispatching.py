@@ -6,6 +6,7 @@ Batches take about ``BATCH_SECONDS``: a point that takes longer goes alone, shor
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import AbstractContextManager, suppress
@@ -39,13 +40,21 @@ class Batches:
 
     def __init__(self, items: Iterator[Item], total: int, workers: int) -> None:
         self._items, self._left, self._workers = items, total, workers
+        self._back: deque[Item] = deque()
         self._size = 1
 
     def next(self) -> Batch:
         """The next batch; none left: empty.  Towards the end they are small, so that all workers end together."""
-        batch = list(islice(self._items, max(1, min(self._size, self._left // (2 * self._workers)))))
+        wanted = max(1, min(self._size, self._left // (2 * self._workers)))
+        batch = [self._back.popleft() for _ in range(min(wanted, len(self._back)))]
+        batch += islice(self._items, wanted - len(batch))
         self._left -= len(batch)
         return batch
+
+    def give_back(self, batch: Batch) -> None:
+        """Points to come next, again."""
+        self._back.extend(batch)
+        self._left += len(batch)
 
     def learn(self, points: int, seconds: float) -> None:
         """``points`` have taken ``seconds``."""
@@ -110,9 +119,10 @@ def _settle(future: Answer, batch: Batch, batches: Batches, receive: Receive) ->
             return [[item] for item in batch]
         receive(batch[0].number, reason(error))
         return []
-    batches.learn(len(batch), seconds)
-    for item, outcome in zip(batch, outcomes, strict=True):
+    batches.learn(len(outcomes), seconds)
+    for item, outcome in zip(batch, outcomes, strict=False):
         receive(item.number, outcome)
+    batches.give_back(batch[len(outcomes) :])
     return []
 
 
@@ -143,11 +153,15 @@ def at_workers(
                 return there(call, batches, executor, AHEAD_EACH * workers, receive)
         except Broken as broken:
             suspects = broken.batches
-        _one_by_one(call, suspects, pool, receive)
+        _one_by_one(call, suspects, batches, pool, receive)
 
 
 def _one_by_one(
-    call: Call, suspects: Sequence[Batch], pool: Callable[[int], AbstractContextManager[Executor]], receive: Receive
+    call: Call,
+    suspects: Sequence[Batch],
+    batches: Batches,
+    pool: Callable[[int], AbstractContextManager[Executor]],
+    receive: Receive,
 ) -> None:
     """Batches, then points, each alone at work: the one that ends the worker is to blame."""
     stack = list(reversed(suspects))
@@ -155,10 +169,8 @@ def _one_by_one(
         try:
             with pool(1) as executor:
                 while stack:
-                    outcomes, _ = executor.submit(evaluate, call, stack[-1]).result()
-                    for item, outcome in zip(stack[-1], outcomes, strict=True):
-                        receive(item.number, outcome)
-                    stack.pop()
+                    again = _settle(executor.submit(evaluate, call, stack[-1]), stack[-1], batches, receive)
+                    stack[-1:] = again
         except BrokenExecutor:
             batch = stack.pop()
             if len(batch) == 1:
