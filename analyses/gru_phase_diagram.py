@@ -1,9 +1,11 @@
 """GRU phase diagram: the update bias sets how slow a network is, the reset bias how much gain it takes.
 
 Claim.    About the zero state a GRU's eigenvalues fill a disc about z = σ(b_z) of radius (1−z)·σ(b_r)·gain. It
-          reaches the unit circle at gain 1/σ(b_r), whatever the update bias: unlike an LSTM's forget gate, the
-          update gate slows a network without bringing it nearer to instability. In units of its own time constant
-          τ = −1/log σ(b_z) the exponent below the critical gain is nearly the same at all update biases.
+          reaches the unit circle at a gain that the reset bias decides alone, 1/σ(b_r): unlike an LSTM's forget
+          gate, the update gate slows a network without bringing it nearer to instability. Below the critical gain
+          all update biases from 0 on give nearly one curve in units of their time constant τ. Where the reset gate
+          is all but closed, chaos begins below it, at once and fast, beside a zero state that is still stable:
+          activity opens the gate (K. Krishnamurthy, T. Can, D. J. Schwab, Phys. Rev. X 12, 011011, 2022).
 Methods.  Autonomous GRUs, all biases zero but one, W_h ~ N(0, gain²/hidden), no inputs, started at N(0, 0.1²).
           Leading Lyapunov exponent over gain and update bias, and over gain and reset bias. A run can settle no
           faster than its direct path, so that transient and measurement take 200 steps and ten time constants
@@ -22,6 +24,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -29,7 +32,7 @@ from matplotlib.figure import Figure
 
 import lstm_sym as ls
 from lstm_sym.figures import PAGE, legend, panels, plot_phase_diagram
-from lstm_sym.quantities import settled_exponent
+from lstm_sym.quantities import leading_exponent, settled_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.scripts.phases import (
     critical_gain,
@@ -49,7 +52,9 @@ SYMBOLS = {"b_z": "update bias $b_z$", "b_r": "reset bias $b_r$"}
 CUTS = {"b_z": (-2.0, 0.0, 2.0, 5.0), "b_r": (-2.0, 0.0, 2.0)}
 LANDMARKS = ({"b_z": -2.0}, {"b_z": 0.0}, {"b_z": 2.0}, {"b_r": -1.0}, {"b_r": 2.0})
 ISOLINES = (10, 100)
-FULL = {"hidden": 64, "seeds": 4, "seed": 1, "gains": 25, "biases": 17, "relaxations": 10}
+#: A reset gate that is all but closed, and two starts for it.
+CLOSED, STARTS = -3.0, (1e-6, 0.5)
+FULL = {"hidden": 64, "seeds": 4, "seed": 1, "gains": 21, "biases": 13, "relaxations": 10}
 QUICK = {"hidden": 24, "seeds": 2, "gains": 11, "biases": 7, "relaxations": 2}
 
 
@@ -76,6 +81,7 @@ def work(run: Run) -> Outcome:
     time_constant_landmarks(run, ls.GRU, "h", "b_z", ("W_xz", "W_hz"))
     zero_state_landmarks(run, ls.GRU, LANDMARKS)
     crossing_landmarks(run, ls.GRU, LANDMARKS)
+    say_starts(run)
     maps = [measured(run, bias) for bias in BIASES]
     arrays: dict[str, np.ndarray] = {}
     for one in maps:
@@ -84,6 +90,17 @@ def work(run: Run) -> Outcome:
         arrays |= {f"critical gain over {one.bias}": one.critical}
     arrays |= {"gain": maps[0].found.axes["gain"]}
     return Outcome(lambda: draw(maps), arrays, {"time constants": ISOLINES}, equations())
+
+
+def say_starts(run: Run) -> None:
+    """With the reset gate all but closed, what a network does below the critical gain depends on its start."""
+    gain = 0.75 * critical_gain(ls.GRU, b_r=CLOSED)
+    given: dict[str, Any] = {"hidden": run["hidden"], "gain": gain, "b_r": CLOSED, "steps": 500, "transient": 500}
+    for initial in STARTS:
+        rngs = range(run["seed"], run["seed"] + run["seeds"])
+        found = [leading_exponent(ls.GRU, initial=initial, rng=rng, **given) for rng in rngs]
+        shown = ", ".join(f"{exponent:.3f}" for exponent in found)
+        run.say(f"b_r = {CLOSED:g}, 0.75 of the critical gain, start N(0, {initial:g}²): exponents {shown}")
 
 
 def measured(run: Run, bias: str) -> Map:

@@ -4,7 +4,8 @@ Claim.    About the zero state an LSTM's eigenvalues fill a disc about σ(b_f). 
           network leaves the zero state, at a gain 4(1−σ(b_f)) that vanishes as memory grows. Below it the exponent
           is between −1/τ and 0, τ the time constant of the direct path. Above it chaos is slow, its exponent of
           order 1/τ, over decades of gain; it is fast only at gains of several, whatever the bias. In between, up
-          to twice the critical gain in networks of this size, are fixed points and cycles.
+          to twice the critical gain in networks of this size, are fixed points and cycles. (Slow modes of gates:
+          T. Can, K. Krishnamurthy, D. J. Schwab, PMLR 107, 476-511, 2020, arXiv 2002.00025.)
 Methods.  Autonomous LSTMs, all biases zero but b_f, W_h ~ N(0, gain²/hidden), no inputs, started at N(0, 0.1²).
           Leading Lyapunov exponent over gain and forget bias. A run can settle no faster than its direct path, so
           that transient and measurement take 200 steps and ten time constants each (two with --quick), up to

@@ -12,7 +12,14 @@ from numpy.testing import assert_allclose
 import lstm_sym as ls
 from lstm_sym.figures import panels, plot_phase_diagram, style
 from lstm_sym.figures.maps import DIVERGING, DIVERGING_ON_DARK
-from lstm_sym.quantities import crossing_gain, edge_gain, exponent_at_zero, settled_exponent, zero_state_exponent
+from lstm_sym.quantities import (
+    crossing_gain,
+    edge_gain,
+    exponent_at_zero,
+    leading_exponent,
+    settled_exponent,
+    zero_state_exponent,
+)
 from lstm_sym.scripts.phases import critical_gain, edge_exponent
 
 X, Y = np.linspace(0.0, 4.0, 9), np.linspace(-1.0, 1.0, 5)
@@ -304,3 +311,11 @@ def test_a_gru_below_half_its_critical_gain_is_stable_and_chaotic_far_above(quic
     assert np.all(arrays["exponent over b_z"][below] < 0)
     assert np.all(arrays["exponent over b_r"][below] < 0)
     assert arrays["exponent over b_r"][-4:].mean() > 0
+
+
+def test_with_its_reset_gate_closed_a_gru_is_stable_and_chaotic_at_the_same_gain():
+    given = {"hidden": 48, "gain": 0.75 * critical_gain(ls.GRU, b_r=-3.0), "b_r": -3.0, "rng": 1}
+    calm, wild = (leading_exponent("GRU", initial=initial, steps=500, **given) for initial in (1e-6, 0.5))
+    assert calm == pytest.approx(zero_state_exponent("GRU", **given), abs=0.01)
+    assert calm < 0
+    assert wild > 0.3

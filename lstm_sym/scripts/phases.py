@@ -126,4 +126,4 @@ def draw_rows(
     ax.minorticks_off()
     ax.set(xscale="log", ylim=(-1.5, max(20.0, 2 * top)))
     ax.axhline(0.0, color=faint(ax), linewidth=0.5, zorder=0)
-    legend(ax, loc="upper left")
+    legend(ax, loc="best")
