@@ -124,6 +124,6 @@ def draw_rows(
     top = max(float(np.nanmax(values)) for _, values in curves.values())
     ax.set_yticks([-1, 0, 1, 10, 100, 1000], ["−1", "0", "1", "10", "100", "1000"])
     ax.minorticks_off()
-    ax.set(xscale="log", ylim=(-1.5, max(20.0, 2 * top)))
+    ax.set(xscale="log", ylim=(-1.5, max(100.0, 2 * top)))
     ax.axhline(0.0, color=faint(ax), linewidth=0.5, zorder=0)
     legend(ax, loc="best")
