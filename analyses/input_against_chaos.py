@@ -38,8 +38,9 @@ Array = NDArray[np.float64]
 GAINS, STRENGTHS = (0.5, 4.0), (0.0, 2.5)
 #: Where (b) cuts, roughly: the nearest gains of the grid are taken.
 CUTS = (1.5, 2.5, 3.5)
-#: From this input strength on no network falls into a cycle, and exponents are to be within FINITE/N of mean field.
-DRIVEN, FINITE = 0.5, 6.0
+#: From this input strength on no network falls into a cycle, and exponents near zero are to be within FINITE/N of
+#: mean field; from STRONG on all are. Weaker input leaves the spectral radius of a small gain to be seen.
+DRIVEN, STRONG, FINITE = 0.25, 0.5, 6.0
 FULL = {"hidden": 300, "seeds": 4, "seed": 1, "steps": 500, "transient": 100, "gains": 15, "strengths": 11}
 QUICK = {"hidden": 150, "seeds": 2, "steps": 300, "transient": 60, "gains": 8, "strengths": 6}
 
@@ -73,8 +74,8 @@ def landmarks(run: Run, gains: Array, strengths: Array, exponents: Array) -> Non
             run.landmark(what, mean, theory, error=FINITE / run["hidden"] / slope)
             run.say(f"{'':{len(what)}} standard error over seeds {error:.4f}")
         elif theory < gains[-1]:
-            run.say(f"{what}: {mean:.3f} ± {error:.3f}, mean field {theory:.3f}: networks in cycles")
-    driven = strengths >= DRIVEN
+            run.say(f"{what}: {mean:.3f} ± {error:.3f}, mean field {theory:.3f} (some networks in cycles)")
+    driven = strengths >= STRONG
     found, expected = exponents[:, driven].mean(axis=-1), mean_field(gains, strengths[driven])
     at = np.unravel_index(np.abs(found - expected).argmax(), found.shape)
     what = f"farthest from mean field: g = {gains[at[0]]:g}, σ = {strengths[driven][at[1]]:g}"
