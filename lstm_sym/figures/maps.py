@@ -82,7 +82,7 @@ def plot_phase_diagram(
     ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
     ax.set(**{f"{name}scale": "log" for name in "xy" if name in log})
     ax.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
-    if not known.all():
+    if known.any() and not known.all():
         _unknown(ax, across, up, table)
     if known.any():
         shown = np.ma.masked_invalid(np.clip(table, norm.vmin, norm.vmax))
