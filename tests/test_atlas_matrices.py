@@ -169,6 +169,7 @@ def test_areas_where_circles_do_not_cross():
     assert Disc(2.0, 0.5).share_beyond(1.0) == 1
     assert Disc(0.1, 2.0).share_beyond(1.0) == pytest.approx(0.75, rel=1e-15)
     assert Disc(0.5, 0.25).share_beyond(0.0) == 1
+    assert Disc(1 + 2**-52, 0.1).share_beyond(1.1) == pytest.approx(0, abs=1e-15)  # they touch, but for rounding
 
 
 @pytest.mark.parametrize("n", [2, 4, 8, 20])

@@ -42,8 +42,9 @@ class Disc:
             return 1.0
         if distance + R <= r:
             return 1.0 - (R / r) ** 2
-        own = np.arccos((distance**2 + r**2 - R**2) / (2 * distance * r))
-        other = np.arccos((distance**2 + R**2 - r**2) / (2 * distance * R))
+        # where the circles touch, rounding may take a cosine beyond ±1
+        own = np.arccos(np.clip((distance**2 + r**2 - R**2) / (2 * distance * r), -1, 1))
+        other = np.arccos(np.clip((distance**2 + R**2 - r**2) / (2 * distance * R), -1, 1))
         lens = r**2 * (own - np.sin(2 * own) / 2) + R**2 * (other - np.sin(2 * other) / 2)
         return float(1.0 - lens / (np.pi * r**2))
 
