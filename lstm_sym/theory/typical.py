@@ -84,7 +84,9 @@ class LogNorms:
         if samples < 1:
             raise ValueError(f"samples = {samples}: expected an integer from 1.")
         shares, parts = self._beyond()
-        return 1.0 - float(np.interp(np.log(np.log(2.0) / samples), shares, parts))
+        # all of n products are below x with probability ½ where a share 1 − 2^(−1/n) is beyond
+        beyond = np.log(-np.expm1(-np.log(2.0) / samples))
+        return 1.0 - float(np.interp(beyond, shares, parts))
 
     def _beyond(self) -> tuple[Array, Array]:
         """log P(log ‖Px‖ > x) and the part of E‖Px‖² that is beyond x, for falling x."""
