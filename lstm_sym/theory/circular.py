@@ -76,7 +76,7 @@ def expected_eigenvalues(size: int) -> tuple[NDArray[np.complex128], Array]:
     """Points and weights that stand for the mean eigenvalue density of an N×N matrix of entries N(0, 1/N).
 
     The mean of any function of one eigenvalue is Σ weight·f(point), by the midpoint rule: the weights add up to 1
-    within 2e-5.
+    within 2e-5 up to N = 500, within 5e-5 up to 5000.
 
     >>> points, weights = expected_eigenvalues(16)
     >>> round(float(weights.sum()), 4), round(float(weights @ np.abs(points) ** 2), 4)
