@@ -1,8 +1,8 @@
 """The edge of a finite Gaussian matrix: where its outermost eigenvalue is, which the circular law leaves open.
 
 Eigenvalues beyond a circle near the edge become independent, so that the radius has a Gumbel law in the limit
-(B. Rider, C. Sinclair, Ann. Appl. Probab. 24, 2014), and how many to expect is known exactly at any size: ``circular.expected_eigenvalues``. The
-probability that none is beyond is then exp(−number of pairs and of real ones).
+(B. Rider, C. Sinclair, Ann. Appl. Probab. 24, 2014), and how many to expect is known exactly at any size:
+``circular.expected_eigenvalues``. The probability that none is beyond is then exp(−number of pairs and real ones).
 """
 
 from __future__ import annotations
