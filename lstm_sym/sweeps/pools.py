@@ -58,7 +58,7 @@ class PoolError(RuntimeError):
 
 @contextmanager
 def pool(workers: int, function: bytes, fresh: bool) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose workers have loaded the pickled ``function``; ended at once if its block is left by an error.
+    """A pool whose workers have loaded the pickled ``function``; when its block is left, they end at once.
 
     fresh: new interpreters, else copies of this process.
     """
@@ -72,11 +72,9 @@ def pool(workers: int, function: bytes, fresh: bool) -> Iterator[ProcessPoolExec
         if trouble:
             raise PoolError(f"the worker processes could not start: {trouble}.")
         yield executor
-    except BaseException:
+    finally:  # they have nothing to lose, and to end in good order would take them a while
         for process in list((getattr(executor, "_processes", None) or {}).values()):
             process.kill()
-        raise
-    finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
