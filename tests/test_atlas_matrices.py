@@ -270,7 +270,7 @@ def test_detours_at_long_lags_and_at_the_edges():
     assert_array_equal(direct_share([1, 2, 50], 0.0), 1.0)
     assert direct_share(1, 3.0) == 1.0
     assert direct_share(100_001, 0.5) == 0.0
-    for lags, ratio in (([0, 1], 0.5), ([1], -0.1), ([1], np.nan), ([np.nan], 0.5)):
+    for lags, ratio in (([0, 1], 0.5), ([2.5], 0.5), ([1], -0.1), ([1], np.nan), ([np.nan], 0.5)):
         with pytest.raises(ValueError, match=r"expected|finite"):
             direct_share(lags, ratio)
 

@@ -24,10 +24,10 @@ def log_detours(lags: ArrayLike, ratio: float) -> Array:
     >>> log_detours([1, 2, 3], 0.5).round(6)
     array([0.      , 0.223144, 0.723919])
 
-    Raises ValueError for a lag below 1 or a negative ratio.
+    Raises ValueError for a lag that is no integer from 1, or a negative ratio.
     """
     k = checks.finite("lags", lags)
-    if k.size and k.min() < 1:
+    if k.size and (k.min() < 1 or (k % 1).any()):
         raise ValueError(f"lags = {lags!r}: expected integers from 1.")
     if not 0 <= ratio < np.inf:
         raise ValueError(f"ratio = {ratio}: expected a number from 0.")
