@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from scipy.special import erf, ndtri
 
 import lstm_sym as ls
-from lstm_sym.theory import gaussian, ginibre
+from lstm_sym.theory import forgetting, gaussian, ginibre
 from lstm_sym.theory.edge import log_radius
 from lstm_sym.theory.finite import correction
 from lstm_sym.theory.meanfield import IDENTITY, TANH, Activation, MeanField, critical_gain
@@ -268,6 +268,18 @@ def test_ginibre_closed_forms():
 def test_ginibre_refuses_what_has_no_meaning(call):
     with pytest.raises(ValueError, match="expected"):
         call()
+
+
+def test_time_constants_to_the_ends_of_doubles():
+    biases = np.array([-700.0, -50, 0, 36, 700, 720, 1000])
+    constants = forgetting.time_constant(biases)
+    assert_allclose(constants[:5], [1 / 700, 1 / 50, 1 / np.log(2), np.exp(36), np.exp(700)], rtol=1e-12)
+    assert np.isposinf(constants[5:]).all()
+    assert_allclose(forgetting.forget_bias(constants[:5])[1:], biases[1:5], rtol=1e-12, atol=1e-15)
+    assert forgetting.forget_bias(np.inf) == np.inf
+    for wrong in (0.0, -1.0, [3.0, np.nan]):
+        with pytest.raises(ValueError, match="expected positive"):
+            forgetting.forget_bias(wrong)
 
 
 @pytest.mark.parametrize("name", ["edge", "finite", "gaussian", "ginibre", "meanfield"])

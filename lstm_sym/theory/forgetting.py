@@ -20,10 +20,11 @@ def log_forget(b_f: ArrayLike) -> Any:
 def time_constant(b_f: ArrayLike) -> Any:
     """−1/log σ(b_f): the steps in which the direct path falls to 1/e (Gers, Schmidhuber & Cummins 2000).
 
-    >>> round(float(time_constant(3.0)), 6)
-    20.581488
+    >>> round(float(time_constant(3.0)), 6), float(time_constant(1000.0))
+    (20.581488, inf)
     """
-    return -1.0 / log_forget(b_f)
+    with np.errstate(divide="ignore", over="ignore"):  # inf from b_f = 710 on, beyond the largest double
+        return -1.0 / log_forget(b_f)
 
 
 def forget_bias(constant: ArrayLike) -> Any:
@@ -31,6 +32,12 @@ def forget_bias(constant: ArrayLike) -> Any:
 
     >>> round(float(forget_bias(time_constant(5.0))), 12)
     5.0
+
+    Raises ValueError for a time constant that is not positive.
     """
-    slope = -1.0 / np.asarray(constant, dtype=np.float64)
-    return slope - np.log(-np.expm1(slope))
+    steps = np.asarray(constant, dtype=np.float64)
+    if not (steps > 0).all():
+        raise ValueError(f"time constant = {constant!r}: expected positive numbers of steps.")
+    with np.errstate(divide="ignore", over="ignore"):
+        slope = -1.0 / steps
+        return slope - np.log(-np.expm1(slope))
