@@ -3,11 +3,11 @@
 Claim.    An LSTM of 32 units learns to add two marked numbers up to 99 steps back, from every seed. An RNN of equal
           size, with the same method and as many updates, stays at chance from four seeds of five and comes half-way
           from one. While the LSTM's error is at chance its leading exponent is about −0.07, and the gradient falls
-          by two to three decades over a sequence; then one exponent jumps to zero, no later than the error falls,
-          and stays there; the second rises slowly, to −0.03. The gradient then grows eightfold over some twenty
-          steps and keeps its size over all that remain, beside a direct path that loses a fifth. Training does the
-          reverse to the RNN: within a hundred updates its exponent falls from −0.24 to −0.45. Late in training it
-          comes near zero in two runs, but is not held there.
+          by two to five decades over a sequence; then one exponent jumps to zero, no later than the error falls,
+          and stays within 0.01 of it, in one run of five within 0.03; the second rises slowly, to −0.03. The
+          gradient then grows eightfold over some twenty steps and keeps its size over all that remain, beside a
+          direct path that loses a fifth. Training does the reverse to the RNN: within a hundred updates its
+          exponent falls from −0.24 to −0.45. Late in training it comes near zero in two runs, but does not stay.
 Methods.  Adding problem (Hochreiter & Schmidhuber 1997, section 5.4, in the variant of arXiv 1511.06464): T = 100
           numbers from U(0, 1) beside a channel that marks one number in each half by 1; the target is their sum, at
           the last step alone. Mean square error, full back-propagation through time by the kernels' own gradient,
