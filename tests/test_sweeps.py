@@ -363,6 +363,19 @@ def test_a_worker_that_dies_among_many_small_points():
     assert [failure.point["a"] for failure in found.failures] == [9, 7, 4]
 
 
+def test_a_worker_that_is_killed_is_no_fault_of_its_point(tmp_path, monkeypatch):
+    monkeypatch.setenv("SWEEP_LOG", str(tmp_path / "log"))
+
+    def kill(done, total):
+        if done == 2:
+            pid = (tmp_path / "log").read_text().split()[-1]
+            os.kill(int(pid), signal.SIGKILL)
+
+    killed = ls.sweep(f.logged, {"a": list(range(7))}, n_jobs=2, progress=kill)
+    assert not killed.failures
+    same(killed, ls.sweep(f.logged, {"a": list(range(7))}))
+
+
 def test_an_executor_whose_workers_die_is_an_error():
     from lstm_sym.sweeps.pools import _Spawn
 

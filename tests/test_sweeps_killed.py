@@ -249,18 +249,28 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 # --- functions of scripts and sessions ---------------------------------------------------------------------------
 
 SCRIPT = """
-import sys
+import functools, sys
 import lstm_sym as ls
 
 FACTOR = 3
 
+SEEN = []
+
 def helper(a):  # a comment
+    SEEN.append(a)
     return FACTOR * a
 
+def passing(inner):
+    @functools.wraps(inner)
+    def outer(*args, **kwargs):
+        return inner(*args, **kwargs)
+    return outer
+
+@passing
 def own(a, *, rng):
     with open("log", "a") as file:
         print(a, file=file)
-    return helper(a) + rng.random()
+    return helper(a) + rng.random() / 2
 
 folder = sys.argv[1] if sys.argv[1:] else None
 print(ls.sweep(own, {"a": [1, 2, 3, 4]}, seed=2, n_jobs=2, folder=folder)["value"].sum())
@@ -298,6 +308,9 @@ def test_a_script_is_the_same_as_long_as_what_it_computes_is(tmp_path):
     assert scripted(tmp_path, script, "sweep", stdin=True)[1] == 0
     assert scripted(tmp_path, script.replace("FACTOR = 3", "FACTOR = 4"), "sweep")[1] == 4
     assert scripted(tmp_path, script.replace("FACTOR * a", "FACTOR + a"), "sweep")[1] == 4
+    assert scripted(tmp_path, script.replace("random() / 2", "random() / 4"), "sweep")[1] == 4
+    twice = script + script[script.rindex("print(") :]  # SEEN is not what it was at first
+    assert scripted(tmp_path, twice, "sweep")[1] == 0
     assert scripted(tmp_path, script, "sweep")[1] == 0
 
 

@@ -11,10 +11,13 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any
 
+from numpy.typing import NDArray
+
 from lstm_sym import checks
 from lstm_sym.flow.system import Progress
 from lstm_sym.progress import step_progress
 from lstm_sym.sweeps import functions
+from lstm_sym.sweeps.codes import code_version
 from lstm_sym.sweeps.folders import Folder
 from lstm_sym.sweeps.grids import Grid, a_grid, constants_of
 from lstm_sym.sweeps.results import SweepResult
@@ -27,7 +30,7 @@ logger = logging.getLogger("lstm_sym.sweeps")
 
 def sweep(
     function: Callable[..., Any],
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Sequence[Any] | NDArray[Any]],
     *,
     seeds: int = 1,
     seed: int = 0,
@@ -72,7 +75,7 @@ def sweep(
     way, number = a_way(function, n_jobs, executor), _a_seed(seed)
     if folder is not None:
         functions.recordable(function)
-    code = functions.code_version(function, version) if folder is not None else {}
+    code = code_version(function, version) if folder is not None else {}
     settings = Settings(functions.named(function), points, given, number, paired and rng, rng, code)
     run = Run(function, settings, way, retry)
     with _interruptible(), _shown(progress) as tell:
