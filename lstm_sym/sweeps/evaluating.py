@@ -121,7 +121,12 @@ def reason(error: BaseException) -> Reason:
         message = str(error)
     except Exception:
         message = "(its message cannot be shown)"
-    return Reason(type(error).__name__, message[:CHARACTERS], tuple(lines))
+    return Reason(type(error).__name__, _written(message[:CHARACTERS]), tuple(map(_written, lines)))
+
+
+def _written(text: str) -> str:
+    """``text`` as it can be written anywhere: what UTF-8 has no bytes for (lone surrogates) is escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _fresh(value: Any) -> Any:
