@@ -601,7 +601,9 @@ def test_results_of_another_grid_are_not_taken_for_these(tmp_path):
     assert ls.SweepResult.open(tmp_path)["value"].ravel().tolist() == [1, 4, 9]
 
 
-def test_one_sweep_at_a_time(tmp_path):
+def test_one_sweep_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("lstm_sym.sweeps.locks.PATIENCE", 0.1)
+
     def again(a, where):
         return ls.sweep(f.square, {"a": [1]}, folder=where)["value"]
 
