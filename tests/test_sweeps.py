@@ -539,6 +539,18 @@ def test_what_matters_makes_other_points(tmp_path, calls, caplog, options):
     assert calls == []
 
 
+@pytest.mark.parametrize("what", ["_installed", "package_digest", "function_digest"])
+def test_other_code_makes_other_points(tmp_path, calls, caplog, monkeypatch, what):
+    ls.sweep(f.counted, {"a": [1]}, folder=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"lstm_sym.sweeps.codes.{what}", lambda *_: "another")
+        ls.sweep(f.counted, {"a": [1]}, folder=tmp_path)
+    assert calls == [1, 1]
+    assert "code changed" in caplog.text
+    ls.sweep(f.counted, {"a": [1]}, folder=tmp_path)
+    assert calls == [1, 1]
+
+
 def test_partial_sweeps_can_be_looked_at(tmp_path):
     def stop(done, total):
         if done == 4:
