@@ -483,6 +483,15 @@ def test_workers_have_one_thread_and_nothing_outlives_the_call(monkeypatch):
     assert dict(os.environ) == before
 
 
+def test_sweeps_in_threads_leave_this_process_as_it_was():
+    main, before = sys.modules["__main__"], dict(os.environ)
+    with ThreadPoolExecutor(3) as threads:
+        sweeps = [threads.submit(ls.sweep, f.square, {"a": [1, 2, 3]}, n_jobs=2) for _ in range(3)]
+        assert [sweep.result()["value"].sum() for sweep in sweeps] == [14, 14, 14]
+    assert sys.modules["__main__"] is main
+    assert dict(os.environ) == before
+
+
 def test_ctrl_c_is_not_left_to_an_analysis():
     """lyapunov_spectrum returns what it has when interrupted: a sweep must not take that for a result."""
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -19,17 +19,17 @@ from typing import Any
 
 #: Variables by which libraries choose their number of threads, read when they are loaded.
 THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB")]
-
-
 #: The thread by which a worker notices that the sweep's process is gone.
 _WATCH = "lstm_sym: ends with its parent"
+#: While a worker is started, this process is not quite itself: one at a time.
+_starting = threading.Lock()
 
 
 class _Spawned(SpawnProcess):
     """A fresh interpreter that loads its libraries with one thread and does not run the main script again."""
 
     def start(self) -> None:
-        with _environment(dict.fromkeys(THREADS, "1")), _without_main():
+        with _starting, _environment(dict.fromkeys(THREADS, "1")), _without_main():
             super().start()
 
 
@@ -52,7 +52,7 @@ if sys.platform != "win32":
         Process = _Forked
 
 
-class PoolError(RuntimeError):
+class PoolError(ChildProcessError):
     """Workers that do not start."""
 
 
