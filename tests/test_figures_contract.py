@@ -97,3 +97,56 @@ def test_both_backgrounds(name):
         assert theme.on_dark(ax) is dark
         faces.append({str(line.get_color()) for line in ax.lines})
     assert not faces[0] & faces[1] or name == "plot_distribution", faces
+
+
+MISTAKES = {
+    "no mapping": ("plot_by_index", ([1.0, 2.0],), {}, "curves is of type list: expected a mapping from labels"),
+    "three dimensions": (
+        "plot_path_shares",
+        ({"a": np.zeros((2, 2, 2))},),
+        {},
+        r"shares\['a'\] has shape \(2, 2, 2\)",
+    ),
+    "no run": ("plot_lyapunov_spectra", ({"a": np.zeros((0, 3))},), {}, r"has shape \(0, 3\): expected"),
+    "x too short": ("plot_points", ({"a": ([1, 2], [1, 2, 3])},), {}, r"3 values, x of curves\['a'\] has 2"),
+    "no pair": ("plot_points", ({"a": [1.0, 2.0, 3.0]},), {}, r"curves\['a'\] is of type list: expected a pair"),
+    "theory too short": ("plot_points", ({},), {"theory": {"t": ([1], [1, 2])}}, r"theory\['t'\] has 2 values"),
+    "density too long": (
+        "plot_distribution",
+        ([1.0],),
+        {"densities": {"d": ([1], [1, 2])}},
+        r"densities\['d'\] has 2",
+    ),
+    "fewer updates": ("plot_learning", ([1], {"a": [1.0, 2.0]}), {}, r"errors\['a'\] has 2 values, updates has 1"),
+    "guide": (
+        "plot_learning",
+        ([1], {"a": [1.0]}),
+        {"guides": {"g": [1, 2]}},
+        r"guides\['g'\] = .*one real number",
+    ),
+    "fewer times": ("plot_forecast", ([1], [1.0, 2.0], {}), {}, "observed has 2 values, times has 1"),
+    "prediction": ("plot_forecast", ([1], [1.0], {"m": [1, 2]}), {}, r"predictions\['m'\] has 2 values"),
+    "several spectra": ("plot_singular_values", ({"a": np.zeros((2, 3))},), {}, "expected one dimension"),
+    "text": ("plot_gradient_norms", ({"a": ["x"]},), {}, r"curves\['a'\] has dtype"),
+    "complex": ("plot_gradient_norms", ({"a": [1j]},), {}, r"curves\['a'\] has complex numbers"),
+    "ragged": ("plot_eigenvalues", ({"a": [[1], [1, 2]]},), {}, r"clouds\['a'\] is not a rectangular"),
+    "masked": ("plot_deviations", ({"a": np.ma.array([1.0, 2.0], mask=[0, 1])},), {}, "has masked entries"),
+    "no Axes": (
+        "plot_by_index",
+        ({},),
+        {"ax": np.array([1, 2])},
+        "ax is of type ndarray: expected one matplotlib Axes",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named_in_terms_of_the_argument(mistake):
+    name, arguments, options, said = MISTAKES[mistake]
+    with pytest.raises((TypeError, ValueError), match=said):
+        getattr(figures, name)(*arguments, **options)
+
+
+def test_labels_may_be_numbers():
+    ax = figures.plot_gradient_norms({0.9: [-1.0, -2.0]}, slopes={0.9: -1.0})
+    assert [line.get_label() for line in ax.lines] == ["0.9", "theory"]

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
+from lstm_sym import checks
+from lstm_sym.figures.data import by_label
 from lstm_sym.figures.points import MARKERS
 from lstm_sym.figures.theme import axes_or_new, colours, faint, guide, ink, note_if_empty, styled
 
@@ -39,7 +41,7 @@ def plot_eigenvalues(
     """
     ax = axes_or_new(ax)
     ax.add_patch(Circle((0.0, 0.0), 1.0, fill=False, edgecolor=faint(ax), linewidth=0.7, zorder=0))
-    pale = _finite([] if background is None else background)
+    pale = _finite("background", [] if background is None else background)
     shade = guide(ax)["color"]
     if pale.size:
         ax.plot(
@@ -55,8 +57,8 @@ def plot_eigenvalues(
         )
     zeros, drawn = 0, bool(pale.size)
     marks = zip(cycle(colours(ax)), cycle(MARKERS), strict=False)
-    for (label, values), (colour, marker) in zip(clouds.items(), marks, strict=False):
-        found = _finite(values)
+    for (label, values), (colour, marker) in zip(by_label("clouds", clouds).items(), marks, strict=False):
+        found = _finite(f"clouds[{label!r}]", values)
         away = found[np.abs(found) >= ZERO]
         zeros, drawn = zeros + len(found) - len(away), drawn or bool(found.size)
         size = 2.0 if away.size <= MANY else 1.5
@@ -78,6 +80,6 @@ def plot_eigenvalues(
     return ax
 
 
-def _finite(values: ArrayLike) -> NDArray[np.complex128]:
-    found = np.asarray(values, dtype=np.complex128).ravel()
+def _finite(what: str, values: ArrayLike) -> NDArray[np.complex128]:
+    found = np.asarray(checks.numeric(what, values), dtype=np.complex128).ravel()
     return found[np.isfinite(found)]

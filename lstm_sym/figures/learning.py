@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from lstm_sym import checks
+from lstm_sym.figures.data import by_label, runs_of, series
 from lstm_sym.figures.theme import axes_or_new, guide, looks, note_if_empty, styled
 
 #: Where the name of a guide stands: to the right of the axes.
@@ -36,9 +38,9 @@ def plot_learning(
     (2, 1, 'log')
     """
     ax, drawn = axes_or_new(ax), False
-    places = np.asarray(updates, dtype=np.float64)
-    for (label, values), (colour, dash) in zip(errors.items(), looks(ax), strict=False):
-        runs = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    places = series("updates", updates)
+    for (label, values), (colour, dash) in zip(by_label("errors", errors).items(), looks(ax), strict=False):
+        runs = runs_of(f"errors[{label!r}]", values, ("updates", places))
         good = np.isfinite(runs) & (runs > 0)
         keep = good.all(axis=0)
         drawn = drawn or bool(keep.any())
@@ -48,8 +50,8 @@ def plot_learning(
             ax.fill_between(places[keep], low, high, color=colour, alpha=0.2, linewidth=0)
     ax.set_yscale("log")
     ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
-    for label, value in (guides or {}).items():
-        line = guide(ax)
+    for label, given in by_label("guides", guides or {}).items():
+        value, line = checks.real_scalar(f"guides[{label!r}]", given), guide(ax)
         ax.axhline(value, **line)
         ax.annotate(label, (1, value), xycoords=("axes fraction", "data"), color=line["color"], **BESIDE)
     note_if_empty(ax, drawn, "error")

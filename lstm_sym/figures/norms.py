@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from lstm_sym import checks
+from lstm_sym.figures.data import by_label, runs_of, series
 from lstm_sym.figures.theme import axes_or_new, guide, looks, note_if_empty, styled
 
 #: The decimal logarithm of the smallest normal double.
@@ -34,8 +36,9 @@ def plot_gradient_norms(
     slopes: by the same labels, theoretical slopes in nats per step, drawn as thin guides through the origin.
     """
     ax, drawn = axes_or_new(ax), False
-    for (label, logs), (colour, dash) in zip(curves.items(), looks(ax), strict=False):
-        runs = np.atleast_2d(np.asarray(logs, dtype=np.float64))
+    given, slopes = by_label("curves", curves), by_label("slopes", slopes or {})
+    for (label, logs), (colour, dash) in zip(given.items(), looks(ax), strict=False):
+        runs = runs_of(f"curves[{label!r}]", logs)
         lags = np.arange(1, runs.shape[1] + 1)
         middle = in_decades(np.median(np.where(np.isnan(runs), -np.inf, runs), axis=0))
         keep = np.isfinite(middle)
@@ -48,10 +51,11 @@ def plot_gradient_norms(
             decades = in_decades(runs[:, keep])
             low, high = np.nanmin(decades, axis=0), np.nanmax(decades, axis=0)
             ax.fill_between(lags[keep], low, high, color=colour, alpha=0.2, linewidth=0)
-        if slopes and label in slopes:
+        if label in slopes:
+            slope = checks.real_scalar(f"slopes[{label!r}]", slopes[label]) / np.log(10)
             first = not any(line.get_label() == "theory" for line in ax.lines)
             line = guide(ax, label="theory" if first else "_")
-            ax.plot([0, lags[-1]], [0, slopes[label] * lags[-1] / np.log(10)], **line)
+            ax.plot([0, lags[-1]], [0, slope * lags[-1]], **line)
     ax.set(xlabel="lag $k$ (steps)", ylabel=r"$\log_{10}$ gradient norm", title=title)
     note_if_empty(ax, drawn, "norm")
     return ax
@@ -67,8 +71,8 @@ def plot_singular_values(
     floor: mark where ordinary double precision ends, at 10^−308, if the data reach it.
     """
     ax, drawn, lowest = axes_or_new(ax), False, 0.0
-    for (label, logs), (colour, dash) in zip(spectra.items(), looks(ax), strict=False):
-        decades = in_decades(logs)
+    for (label, logs), (colour, dash) in zip(by_label("spectra", spectra).items(), looks(ax), strict=False):
+        decades = in_decades(series(f"spectra[{label!r}]", logs))
         place = np.arange(1, len(decades) + 1) / len(decades)
         zeros = int(np.isnan(decades).sum())
         ax.plot(place, decades, color=colour, linestyle=dash, label=label + (f" ({zeros} zero)" if zeros else ""))

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from lstm_sym.figures.data import by_label, line, pair, runs_of, series
 from lstm_sym.figures.theme import axes_or_new, colours, guide, note_if_empty, styled
 
 #: A marker for each curve in turn: they differ in grey as well.
@@ -49,20 +50,22 @@ def plot_points(
     (2, 1)
     """
     ax, drawn = axes_or_new(ax), False
-    for (label, (x, values)), colour, marker in zip(
-        curves.items(), cycle(colours(ax)), cycle(MARKERS), strict=False
-    ):
-        mean, error = mean_and_error(values)
+    marks = zip(cycle(colours(ax)), cycle(MARKERS), strict=False)
+    for (label, given), (colour, marker) in zip(by_label("curves", curves).items(), marks, strict=False):
+        what = f"curves[{label!r}]"
+        x, values = pair(what, given)
+        across = series(f"x of {what}", x)
+        mean, error = mean_and_error(runs_of(what, values, (f"x of {what}", across)))
         keep = np.isfinite(mean)
         drawn = drawn or bool(keep.any())
         if not keep.any():
             ax.plot([], [], marker, color=colour, markersize=3, label=f"{label} (none)")
             continue
-        places = np.asarray(x, dtype=np.float64)[keep]
+        places = across[keep]
         ax.vlines(places, (mean - error)[keep], (mean + error)[keep], color=colour, linewidth=0.8)
         ax.plot(places, mean[keep], marker, color=colour, markersize=2.6, label=label, zorder=3)
-    for label, (x, values) in (theory or {}).items():
-        ax.plot(x, np.asarray(values, dtype=np.float64), **guide(ax, label=label, zorder=2))
+    for label, given in by_label("theory", theory or {}).items():
+        ax.plot(*line(f"theory[{label!r}]", given), **guide(ax, label=label, zorder=2))
     ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
     note_if_empty(ax, drawn, "value")
     return ax

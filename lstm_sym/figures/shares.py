@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from lstm_sym.figures.data import by_label, runs_of
 from lstm_sym.figures.theme import axes_or_new, faint, looks, note_if_empty, styled
 
 
@@ -25,8 +26,8 @@ def plot_path_shares(shares: Mapping[str, ArrayLike], ax: Axes | None = None, ti
     ax, drawn = axes_or_new(ax), False
     for level in (0.0, 1.0):
         ax.axhline(level, color=faint(ax), linewidth=0.5, zorder=0)
-    for (label, values), (colour, dash) in zip(shares.items(), looks(ax), strict=False):
-        runs = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    for (label, values), (colour, dash) in zip(by_label("shares", shares).items(), looks(ax), strict=False):
+        runs = runs_of(f"shares[{label!r}]", values)
         keep = np.isfinite(runs).any(axis=0)
         drawn = drawn or bool(keep.any())
         if not keep.any():

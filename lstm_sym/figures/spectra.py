@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from lstm_sym.figures.data import by_label, line, runs_of
 from lstm_sym.figures.theme import axes_or_new, guide, looks, note_if_empty, styled
 
 Array = NDArray[np.float64]
@@ -42,8 +43,8 @@ def plot_lyapunov_spectra(
     array([0.125, 0.375, 0.625, 0.875])
     """
     ax, drawn = axes_or_new(ax), False
-    for (label, given), (colour, dash) in zip(spectra.items(), looks(ax), strict=False):
-        runs = np.atleast_2d(np.asarray(given, dtype=np.float64))
+    for (label, given), (colour, dash) in zip(by_label("spectra", spectra).items(), looks(ax), strict=False):
+        runs = runs_of(f"spectra[{label!r}]", given)
         keep = np.isfinite(runs).all(axis=0)
         drawn = drawn or bool(keep.any())
         place, kept = shares(runs.shape[1])[keep], runs[:, keep]
@@ -53,7 +54,7 @@ def plot_lyapunov_spectra(
         if len(runs) > 1:
             ax.fill_between(place, middle - spread, middle + spread, color=colour, alpha=0.2, linewidth=0)
     if theory is not None:
-        across, up = (np.asarray(part, dtype=np.float64) for part in theory)
+        across, up = line("theory", theory)
         good = np.isfinite(up)
         ax.plot(across[good], up[good], **guide(ax, label="theory", linewidth=1.0, zorder=3))
     ax.set(xlabel="$i/N$", ylabel=ylabel, title=title, xlim=(0, 1))

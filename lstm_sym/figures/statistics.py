@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from lstm_sym.figures.data import by_label, line, reals, runs_of
 from lstm_sym.figures.points import MARKERS
 from lstm_sym.figures.theme import axes_or_new, colours, faint, guide, looks, note_if_empty, styled
 
@@ -26,8 +27,8 @@ def plot_by_index(
     """
     ax, drawn = axes_or_new(ax), False
     ax.axhline(0.0, color=faint(ax), linewidth=0.5, zorder=0)
-    for (label, values), (colour, dash) in zip(curves.items(), looks(ax), strict=False):
-        runs = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    for (label, values), (colour, dash) in zip(by_label("curves", curves).items(), looks(ax), strict=False):
+        runs = runs_of(f"curves[{label!r}]", values)
         place = np.arange(1, runs.shape[1] + 1) / runs.shape[1]
         keep = np.isfinite(runs).all(axis=0)
         drawn = drawn or bool(keep.any())
@@ -56,8 +57,8 @@ def plot_deviations(
     ax.axhline(0.0, **guide(ax, label="theory"))
     drawn = False
     marks = zip(cycle(colours(ax)), cycle(MARKERS), strict=False)
-    for (label, values), (colour, marker) in zip(deviations.items(), marks, strict=False):
-        runs = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    for (label, values), (colour, marker) in zip(by_label("deviations", deviations).items(), marks, strict=False):
+        runs = runs_of(f"deviations[{label!r}]", values)
         place = np.broadcast_to(np.arange(1, runs.shape[1] + 1) / runs.shape[1], runs.shape)
         good = np.isfinite(runs)
         drawn = drawn or bool(good.any())
@@ -87,13 +88,13 @@ def plot_distribution(
     1
     """
     ax = axes_or_new(ax)
-    found = np.asarray(samples, dtype=np.float64).ravel()
+    found, lines = reals("samples", samples).ravel(), by_label("densities", densities or {})
     good = found[np.isfinite(found)]
     if good.size:
         count = int(np.clip(np.sqrt(good.size), 5, 60))
         ax.hist(good, bins=count, density=True, color=colours(ax)[0], alpha=0.45, label="samples")
-    for (label, (x, density)), (colour, dash) in zip((densities or {}).items(), looks(ax), strict=False):
-        ax.plot(x, density, color=colour, linestyle=dash, label=label)
+    for (label, given), (colour, dash) in zip(lines.items(), looks(ax), strict=False):
+        ax.plot(*line(f"densities[{label!r}]", given), color=colour, linestyle=dash, label=label)
     ax.set(xlabel=labels[0], ylabel=labels[1], title=title)
     ax.set_ylim(bottom=0.0)
     note_if_empty(ax, bool(good.size), "sample")

@@ -105,7 +105,11 @@ def panels(
 
 def axes_or_new(ax: Axes | None) -> Axes:
     """``ax``, or the only Axes of a new figure."""
-    axes: Axes = panels()[1][0, 0] if ax is None else ax
+    axes = panels()[1][0, 0] if ax is None else ax
+    if not isinstance(axes, Axes):
+        raise TypeError(
+            f"ax is of type {type(axes).__name__}: expected one matplotlib Axes, or None for a new figure."
+        )
     return axes
 
 
