@@ -35,7 +35,7 @@ def cases(options: Options) -> Iterator[Number | Single]:
         yield Number("overhead of a point that is kept", lambda: kept(many // 10), "ms", most=5.0)
         return
     yield Number("overhead of a point, two workers", lambda: overhead(many, 2), "ms", most=5.0)
-    steps, rounds = (100, 1) if options.quick else (2500, 2)
+    steps, rounds = (100, 1) if options.quick else (5000, 2)
     yield Number("200 LSTMs (n = 64), two workers against one", lambda: gain(steps, rounds), "x", least=1.8)
 
 
