@@ -253,6 +253,18 @@ def test_ginibre_closed_forms():
     assert_allclose(exponents[:1990], ginibre.limit(np.arange(1, 1991) / 2000), atol=2e-3)
 
 
+@pytest.mark.parametrize("size", [1, 2, 8, 1000, 10**6])
+def test_moment_rates_agree_with_high_precision_at_any_moment(size):
+    """From the typical norm's, p → 0, to moments where a few products carry all."""
+    shares = [-0.999, -0.51, -0.5, 0.5, 0.51, 3.0, 100.0]
+    for p in [1e-300, 1e-15, 1e-12, -1e-12, 1e-9, 1e-4, 0.01, 0.3, -0.3, *(size * share for share in shares)]:
+        with mp.workdps(350):
+            n, moment = mp.mpf(size), mp.mpf(p)
+            exact = mp.log(2 / n) / 2 + (mp.loggamma((n + moment) / 2) - mp.loggamma(n / 2)) / moment
+        assert_allclose(ginibre.moment_rate(size, p), float(exact), rtol=3e-15, atol=5e-15)
+    assert_allclose(ginibre.moment_rate(size, 1e-300), ginibre.exponents(size)[0], rtol=1e-15, atol=2e-15)
+
+
 @pytest.mark.parametrize(
     "call",
     [
