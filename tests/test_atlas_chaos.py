@@ -34,7 +34,7 @@ def test_sums_of_exponents_are_the_closed_form_and_curves_fall(quick):
     (row,) = run.landmarks("sum of exponents")
     assert 0 <= row["computed"] < 1e-8
     (row,) = run.landmarks("g = 0.7: λ_i less log|eigenvalue|")
-    assert 0 < row["computed"] < 1e-2
+    assert 0 < row["computed"] < row["error"] < 2e-3
     largest = run.arrays[f"N = {run.record['parameters']['hidden']}"]
     gains, seeds = run.record["parameters"]["gains"], run.record["parameters"]["seeds"]
     assert largest.shape == (len(gains), seeds, run.record["parameters"]["hidden"])
