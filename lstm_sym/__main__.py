@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import lstm_sym
 from lstm_sym.commands import deriving, drawing, sweeping
@@ -32,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without ⊙ shows ?, not a traceback
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        with _no_window():
+            return int(options.run(options) or 0)
     except lstm_sym.VerificationError as error:
         print(f"lstm-sym: not proved: {error}", file=sys.stderr)
         return 1
@@ -42,6 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lstm-sym: interrupted.", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _no_window() -> Iterator[None]:
+    """Within: MPLBACKEND is not heeded. Nothing is shown, and a name unknown to matplotlib would stop it."""
+    before = os.environ.get("MPLBACKEND")
+    os.environ["MPLBACKEND"] = "Agg"
+    try:
+        yield
+    finally:
+        del os.environ["MPLBACKEND"]
+        if before is not None:
+            os.environ["MPLBACKEND"] = before
 
 
 def _parser() -> argparse.ArgumentParser:

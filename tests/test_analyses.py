@@ -110,7 +110,9 @@ def test_help_says_what_the_figure_claims(name, capsys):
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert gradient_reach.main(["--quick", "--out", str(tmp_path / "file" / "below")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "below: the folder cannot be made: Not a directory. Give another --out." in said
     assert gradient_reach.main(["--quick", "--out", str(tmp_path / "file")]) == 2
     assert "expected a folder, this is a file" in capsys.readouterr().err
 

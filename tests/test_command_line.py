@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -116,3 +117,20 @@ def test_as_a_module_and_on_a_terminal_without_unicode():
     command = [sys.executable, "-m", "lstm_sym", "jacobian", "f", "h"]
     done = subprocess.run(command, capture_output=True, env={"PYTHONIOENCODING": "ascii"}, check=True)
     assert done.stdout.decode() == "?f?/?h??? = diag(f?(1?f))?W_hf\n"
+
+
+def test_no_window_is_asked_for_whatever_the_backend(tmp_path):
+    out = tmp_path / "swept"
+    arguments = ["sweep", "zero-state", "--axis", "b_f=1,2", "--out", str(out)]
+    command = [sys.executable, "-m", "lstm_sym", *arguments]
+    subprocess.run(command, capture_output=True, env={**os.environ, "MPLBACKEND": "no such thing"}, check=True)
+    assert (out / "curve.png").is_file()
+
+
+@pytest.mark.parametrize("before", ["TkAgg", None])
+def test_the_backend_that_was_asked_for_is_put_back(before, monkeypatch, capsys):
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    if before is not None:
+        monkeypatch.setenv("MPLBACKEND", before)
+    said(capsys, "jacobian", "c", "c")
+    assert os.environ.get("MPLBACKEND") == before

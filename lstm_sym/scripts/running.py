@@ -75,7 +75,7 @@ def run_script(
     options = parser(document, full).parse_args(arguments)
     try:
         _refuse_to_replace(options, name)
-        options.out.mkdir(parents=True, exist_ok=True)
+        _make(options.out)
         run = Run(name, chosen(options, full, quick), options.out, options.jobs, options.quick)
         with wide.one_thread():
             outcome = work(run)
@@ -98,6 +98,15 @@ def _refuse_to_replace(options: argparse.Namespace, name: str) -> None:
     there = [path for path in targets(options.out, name, options.dark) if path.exists()]
     if there and not options.force:
         raise FileExistsError(f"{there[0]} is there already. Give --force to replace it, or another --out.")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"--out {folder}: the folder cannot be made: {error.strerror}. Give another --out."
+        ) from error
 
 
 def _record(run: Run, document: str | None, outcome: Outcome) -> dict[str, Any]:
