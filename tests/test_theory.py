@@ -115,8 +115,22 @@ def test_a_linear_network_has_the_variance_of_an_autoregression_and_the_circular
     theory = MeanField(0.9, 1.0, IDENTITY)
     assert_allclose(theory.variance, 1 / (1 - 0.9**2), rtol=1e-14)
     assert_allclose(theory.spectrum([0.2, 0.7]), ginibre.limit([0.2, 0.7], 0.9), atol=1e-12)
-    with pytest.raises(ValueError, match=r"gain = 1\.5: the variance grows without bound"):
-        _ = MeanField(1.5, 1.0, IDENTITY).variance
+    for gain, noise in ((1.0, 1.0), (1.0, 1e-6), (1.5, 1.0), (1.0 + 1e-15, 0.0)):
+        with pytest.raises(ValueError, match=f"gain = {gain}: the variance grows without bound"):
+            _ = MeanField(gain, noise, IDENTITY).variance
+    assert MeanField(1.0, 0.0, IDENTITY).variance == 0.0
+    assert_allclose(MeanField(1 - 1e-6, 1.0, IDENTITY).variance, 1 / (1 - (1 - 1e-6) ** 2), rtol=1e-9)
+
+
+def test_gains_and_noise_as_far_as_they_go():
+    """All units saturated: q = g² + σ², E sech⁴ = (4/3)/√(2πq)."""
+    for gain, noise in ((1e50, 0.0), (1e50, 1e50), (1e-300, 1e50), (0.5, 1e50)):
+        theory, q = MeanField(gain, noise), gain**2 + noise**2
+        assert_allclose(theory.variance, q, rtol=1e-13)
+        assert_allclose(theory.exponent, np.log(gain) + 0.5 * np.log(4 / (3 * np.sqrt(2 * np.pi * q))), rtol=1e-13)
+    for name, wrong in (("gain", (1e100, 0.0)), ("gain", (1e200, 1.0)), ("noise", (1.0, 1e160))):
+        with pytest.raises(ValueError, match=rf"{name} = 1e\+\d+: expected .* up to 1e\+50"):
+            MeanField(*wrong)
 
 
 @pytest.mark.parametrize(("gain", "noise"), [(1.2, 0.0), (3.0, 0.0), (2.0, 2.0), (15.0, 0.5)])
@@ -206,6 +220,15 @@ def test_the_correction_of_a_linear_network_is_that_of_gaussian_products():
     assert_allclose(ginibre.exponents(10_000)[0] * 10_000, -0.5, atol=1e-3)
     with pytest.raises(ValueError, match="dies away"):
         correction(MeanField(0.9))
+
+
+def test_the_correction_tends_to_that_of_a_linear_network_at_the_onset_of_activity_and_is_refused_at_it():
+    for above in (1e-3, 1e-4, 1e-5):
+        assert_allclose(correction(MeanField(1 + above)), -0.5, atol=1e-6 + 11 * above**2)
+    assert_allclose(correction(MeanField(1 + 6e-7)), -0.5, atol=2e-4)
+    for theory in (MeanField(1 + 4e-7), MeanField(1 + 1e-9), MeanField(1 + 1e-13), MeanField(1.0, 1e-8)):
+        with pytest.raises(ValueError, match="too near the onset of activity, expected"):
+            correction(theory)
 
 
 @pytest.mark.parametrize("size", [32, 64])

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 #: Spacing in log q of the differences that stand for derivatives: errors of its fourth power.
 SPACING = 1e-3
+#: The least 1 − g²M': rounding errors are 1e-4 of the correction there, and grow like its inverse square.
+SLOWEST = 1e-6
 #: The share of the correction that the memory of fixed weights may add to it or take from it, in chaos.
 NEGLECTED = 1 / 3
 
@@ -37,7 +39,8 @@ def correction(theory: MeanField) -> float:
     >>> round(correction(MeanField(3.0)), 2), round(correction(MeanField(3.0, noise=1.0)), 2)
     (-2.37, -2.58)
 
-    Raises ValueError where activity dies away (q = 0).
+    Raises ValueError where activity dies away (q = 0), and where x relaxes too slowly for an expansion in 1/N,
+    1 − g²M' < 1e-6: without noise for g below 1 + 5e-7.
     """
     g, q, φ, d = theory.gain, theory.variance, theory.activation.value, _squared_slope(theory)
     if q == 0:
@@ -45,8 +48,10 @@ def correction(theory: MeanField) -> float:
     A, A1, A2 = _derivatives(d, q)
     M, M1, M2 = _derivatives(lambda u: φ(u) ** 2, q)
     fourth, both = gaussian.mean(lambda u: φ(u) ** 4, q), gaussian.mean(lambda u: φ(u) ** 2 * d(u), q)
+    if (relaxation := 1 - g**2 * M1) < SLOWEST:
+        raise ValueError(f"gain = {g}: too near the onset of activity, expected 1 − g²M' from {SLOWEST:g}.")
     x_squared = g**4 * (fourth - M**2) / (1 - (g**2 * M1) ** 2)
-    x = 0.5 * g**2 * M2 * x_squared / (1 - g**2 * M1)
+    x = 0.5 * g**2 * M2 * x_squared / relaxation
     α = g * gaussian.mean(lambda u: φ(u) * np.sqrt(d(u)) * u, q) / (q * np.sqrt(A))
     ρ_squared = g**2 * both / (q * A) / (1 - α**2)
     tilt = gaussian.mean(lambda u: d(u) * u**2, q) / q - A

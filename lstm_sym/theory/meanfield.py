@@ -54,8 +54,10 @@ EQUATIONS = {
     "exponent": r"\lambda = \log g + \tfrac{1}{2} \log \mathbb{E}\, \phi'(\sqrt{q}\, z)^2",
     "spectrum": r"\mathbb{E}\left[\frac{g^2 \phi'^2}{e^{2\lambda(s)} + s\, g^2 \phi'^2}\right] = 1, \quad s = i/N",
 }
-#: Beyond these the stationary variance counts as infinite, an exponent as −∞.
-LARGEST, LOWEST = 1e200, -1e8
+#: The largest gain and noise: their squares, and means over such variances, are far from overflow.
+LARGEST = 1e50
+#: Where φ(u)/u has come as close to its limit as matters, and below which an exponent counts as −∞.
+FAR, LOWEST = 1e100, -1e8
 #: Halvings of the interval in which an exponent of the spectrum is.
 HALVINGS = 60
 #: Spacing of points for spectra, times √(1 + q), and the least: their integrand has poles at Im u = π/4.
@@ -101,7 +103,7 @@ IDENTITY = Activation(lambda u: u, np.zeros_like)
 class MeanField:
     """The network h' = φ(gain·W h + noise·ξ) as N → ∞.
 
-    gain: g, 0 to 1e6, say; noise: the standard deviation σ of each unit's white Gaussian input.
+    gain: g, up to 1e50; noise: the standard deviation σ of each unit's white Gaussian input, up to 1e50.
 
     >>> chaotic = MeanField(2.0)
     >>> round(chaotic.variance, 9), round(chaotic.exponent, 9)
@@ -109,7 +111,7 @@ class MeanField:
     >>> MeanField(0.5).exponent - float(np.log(0.5))
     0.0
 
-    Raises ValueError for a gain that is not positive, or a noise that is negative.
+    Raises ValueError for a gain that is not positive, a noise that is negative, or either above 1e50.
     """
 
     gain: float
@@ -117,10 +119,10 @@ class MeanField:
     activation: Activation = TANH
 
     def __post_init__(self) -> None:
-        if not checks.real_scalar("gain", self.gain) > 0:
-            raise ValueError(f"gain = {self.gain!r}: expected a positive number.")
-        if not checks.real_scalar("noise", self.noise) >= 0:
-            raise ValueError(f"noise = {self.noise!r}: expected 0 or a positive number.")
+        if not 0 < checks.real_scalar("gain", self.gain) <= LARGEST:
+            raise ValueError(f"gain = {self.gain!r}: expected a positive number up to {LARGEST:g}.")
+        if not 0 <= checks.real_scalar("noise", self.noise) <= LARGEST:
+            raise ValueError(f"noise = {self.noise!r}: expected 0 or a positive number up to {LARGEST:g}.")
 
     @cached_property
     def variance(self) -> float:
@@ -128,6 +130,9 @@ class MeanField:
         g2, noise2, slope = self.gain**2, self.noise**2, float(np.exp(self.activation.log_slope(np.zeros(1)))[0])
         if noise2 == 0 and self.gain * slope <= 1:
             return 0.0
+        # E φ²/q falls in q towards the square of lim φ(u)/u
+        if self.gain * float(self.activation.value(np.array([FAR]))[0]) / FAR >= 1:
+            raise ValueError(f"gain = {self.gain}: the variance grows without bound.")
 
         def surplus(log_q: float) -> float:
             """What a step makes of a variance q, less q, by q: falling in q."""
@@ -139,8 +144,6 @@ class MeanField:
             return float(np.exp(low))  # no noise to speak of, or just beyond the transition
         while surplus(high) > 0:
             low, high = high, high + 2.0
-            if high > np.log(LARGEST):
-                raise ValueError(f"gain = {self.gain}: the variance grows without bound.")
         return float(np.exp(brentq(surplus, low, high, xtol=1e-15, rtol=1e-15)))
 
     @property
