@@ -1,8 +1,8 @@
 """Input against chaos: a random RNN's leading exponent over gain and input strength, with mean-field theory.
 
 Claim.    Input drives units into saturation, where their slopes are small, and so quenches chaos: the stronger the
-          input, the larger the gain at which gradients begin to explode. That gain is known in closed form up to
-          one integral. Below it the network forgets its start and follows its input.
+          input, the larger the gain at which gradients begin to explode. That gain is known: from one fixed point,
+          the variance, and two Gaussian integrals. Below it the network forgets its start and follows its input.
 Methods.  h' = tanh(g W h + σ ξ), W_ij ~ N(0, 1/N), ξ white and Gaussian, independent for every unit: as many inputs
           as units, W_xh = 1. Leading exponents after a transient, mean over seeds, the same networks everywhere.
           Theory: mean field (lstm_sym.theory.meanfield; setting of Molgedey, Schuchhardt & Schuster 1992).
