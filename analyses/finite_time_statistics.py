@@ -13,8 +13,8 @@ Methods.  (a, b) LSTM driven by white Gaussian inputs: both spectra of the same 
           characteristic function, from which come its density, that of the mean, and the share of products that
           carry half of it.
 Figure.   (a) log singular values less QR logs; (b) their partial sums; (c) exponents, (d) deviations, band: 4.5
-          s.d.; (e) log norms; (f) average (the median of 20 groups) and median of ‖Px‖², and the share of products
-          that carries half of the average.
+          s.d.; (e) log norms, and dashed their density times ‖Px‖², of which the mean is made; (f) average (the
+          median of 20 groups) and median of ‖Px‖², and the share of products that carries half of the average.
 Landmark. Horn's inequality and totals; exponents beside the digamma formula; mean and variance of log norms;
           E‖Px‖².
 """
@@ -32,19 +32,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import lstm_sym as ls
-from lstm_sym.figures import (
-    PAGE,
-    guide,
-    legend,
-    panels,
-    plot_by_index,
-    plot_deviations,
-    plot_distribution,
-    plot_points,
-)
+from lstm_sym.figures import PAGE, guide, legend, panels, plot_by_index, plot_deviations, plot_distribution
+from lstm_sym.figures.points import plot_points
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory import ginibre
-from lstm_sym.theory.typical import LogNorms
+from lstm_sym.theory.typical import LogNorms, carrying_share
 
 INPUTS = 8
 HORIZONS = (10, 100, 1000)
@@ -136,12 +128,6 @@ def compute(
     )
 
 
-def carrying_share(logs: Array) -> float:
-    """The least share of the samples that makes up half of the sum of ‖Px‖²."""
-    squares = np.sort(np.exp(2 * (logs - logs.max())))[::-1]
-    return float((1 + np.searchsorted(np.cumsum(squares), squares.sum() / 2)) / len(squares))
-
-
 def landmarks_of_spectra(run: Run, found: Statistics) -> None:
     """Horn's inequality, equal totals, and the digamma formula."""
     for horizon in found.qr:
@@ -223,7 +209,10 @@ def draw_norms(found: Statistics, histogram: Axes, decay: Axes) -> None:
     law, logs = LogNorms(VECTOR, at), found.norms[found.lengths.index(at)]
     spread = 4.5 * np.sqrt(law.variance)
     values = np.linspace(law.mean - spread, law.mean_carrying + spread, 300)
-    densities = {"exact": (values, law.density(values)), "of the mean": (values, law.density_carrying(values))}
+    densities = {
+        "exact": (values, law.density(values)),
+        r"$\times\,\|Px\|^2$": (values, law.density_carrying(values)),
+    }
     labels = r"$\log\,\|Px\|$ (nats)", "density (1/nat)"
     plot_distribution(logs, histogram, densities, labels, f"(e) $T$ = {at}, $N$ = {VECTOR}")
     histogram.set_ylim(top=1.45 * histogram.get_ylim()[1])
@@ -239,7 +228,7 @@ def draw_norms(found: Statistics, histogram: Axes, decay: Axes) -> None:
     points = {
         f"average of {together}": (found.lengths, np.log10(np.median(averages, axis=-1))),
         "median": (found.lengths, np.log10(np.median(squares, axis=-1))),
-        "share with half": (found.lengths, np.where(measurable, shares, np.nan)),
+        "share carrying half": (found.lengths, np.where(measurable, shares, np.nan)),
     }
     typical = 2 * np.array([law.mean for law in laws]) / np.log(10)
     theory = {
@@ -247,7 +236,9 @@ def draw_norms(found: Statistics, histogram: Axes, decay: Axes) -> None:
         "_seen": (found.lengths, seen),
         "_share": (found.lengths, carrying),
     }
-    plot_points(points, decay, theory, ("steps $T$", r"$\log_{10}$"), r"(f) $\|Px\|^2$, and who carries it")
+    plot_points(
+        points, decay, theory, ("steps $T$", r"$\log_{10}$ of norm² or share"), r"(f) $\|Px\|^2$ and its carriers"
+    )
     decay.axhline(0.0, **guide(decay))
     decay.set_ylim(bottom=1.5 * float(typical.min()))
     legend(decay, loc="lower left", borderaxespad=0.1)

@@ -23,8 +23,8 @@ from lstm_sym.figures.statistics import plot_by_index, plot_deviations, plot_dis
 from lstm_sym.theory.circular import Disc, disc_of, expected_eigenvalues, real_density
 from lstm_sym.theory.detours import direct_share, log_detours
 from lstm_sym.theory.forgetting import log_forget
-from lstm_sym.theory.rounding import EPSILON, interval_error
-from lstm_sym.theory.typical import LogNorms
+from lstm_sym.theory.rounding import EPSILON, interval_error, logs_at_interval
+from lstm_sym.theory.typical import LogNorms, carrying_share
 
 SCRIPTS = ("eigenvalue_clouds", "finite_time_statistics", "who_carries_the_gradient")
 
@@ -118,7 +118,7 @@ def test_qr_at_an_interval_errs_as_much_as_exact_arithmetic_says():
     assert_allclose(found, exact, atol=1e-10)
     errors, spread, _ = who.interval_errors(units, 5, steps, 10, 2 * units)
     for place, interval in enumerate(who.INTERVALS):
-        own = np.abs(who.plain_logs(jacobians, frame, interval) - exact).max() / steps
+        own = np.abs(logs_at_interval(jacobians, frame, interval) - exact).max() / steps
         assert errors[place] == pytest.approx(max(own, EPSILON / 10), abs=1e-12)
         assert abs(np.log10(errors[place] / interval_error(spread, interval))) < 2.5
     assert errors[0] < 1e-12 < 0.1 < errors[-1]
@@ -148,9 +148,12 @@ def test_too_few_samples_are_refused_in_one_line(tmp_path, capsys):
 
 
 def test_the_share_that_carries_the_mean_counts_samples():
-    assert statistics.carrying_share(np.log(np.full(8, 3.0))) == 0.5
-    assert statistics.carrying_share(np.array([0.0, -50.0, -60.0, -70.0])) == 0.25
-    assert statistics.carrying_share(np.array([-4000.0, -4000.0])) == 0.5
+    assert carrying_share(np.log(np.full(8, 3.0))) == 0.5
+    assert carrying_share(np.array([0.0, -50.0, -60.0, -70.0])) == 0.25
+    assert carrying_share(np.array([-4000.0, -4000.0])) == 0.5
+    for wrong in ([], [0.0, np.inf]):
+        with pytest.raises(ValueError, match=r"expected|finite"):
+            carrying_share(wrong)
 
 
 # --- theory -----------------------------------------------------------------------------------------------------
@@ -294,6 +297,21 @@ def test_errors_of_intervals_are_rounding_times_condition_and_then_all_that_is_l
             interval_error(spread, interval)
 
 
+@pytest.mark.parametrize(
+    ("shape", "frame", "interval", "match"),
+    [
+        ((4, 3, 3), (3, 2), 0, "interval = 0"),
+        ((4, 3, 3), (2, 2), 1, "expected .T, S, S."),
+        ((4, 3, 2), (3, 2), 1, "expected .T, S, S."),
+        ((3, 3), (3, 2), 1, "expected .T, S, S."),
+        ((4, 3, 3), (3, 4), 1, "k ≤ S"),
+    ],
+)
+def test_shapes_of_products_at_an_interval_are_checked(shape, frame, interval, match):
+    with pytest.raises(ValueError, match=match):
+        logs_at_interval(np.ones(shape), np.ones(frame), interval)
+
+
 # --- plots ------------------------------------------------------------------------------------------------------
 
 GONE = np.full(4, np.nan)
@@ -336,7 +354,7 @@ def test_clouds_count_zeros_and_draw_circles():
     ax = plot_eigenvalues(
         {"one": [0, 1e-12, 0.5 + 1j, np.inf], "two": [[0.1j], [0.2]]}, background=[0.3, np.nan], discs=[(0.5, 0.25)]
     )
-    assert ax.texts[0].get_text() == "2 × 0"
+    assert ax.texts[0].get_text() == "2 zeros"
     pale, one, two, zeros = ax.lines
     assert_allclose(pale.get_xdata(), [0.3])
     assert_allclose([one.get_xdata(), one.get_ydata()], [[0.5], [1]])

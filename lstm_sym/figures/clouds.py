@@ -37,7 +37,7 @@ def plot_eigenvalues(
 
     >>> ax = plot_eigenvalues({"zero state": [0.5 + 0.1j, 0.5 - 0.1j, 0.0]}, discs=[(0.5, 0.25)])
     >>> [text.get_text() for text in ax.texts]
-    ['1 × 0']
+    ['1 zero']
     """
     ax = axes_or_new(ax)
     ax.add_patch(Circle((0.0, 0.0), 1.0, fill=False, edgecolor=faint(ax), linewidth=0.7, zorder=0))
@@ -68,7 +68,13 @@ def plot_eigenvalues(
     if zeros:
         ax.plot([0.0], [0.0], "x", color=ink(ax), markersize=4, markeredgewidth=0.9, zorder=4)
         ax.annotate(
-            f"{zeros} × 0", (0.0, 0.0), (0, -17), textcoords="offset points", ha="center", va="top", fontsize=7
+            f"{zeros} zero{'s' * (zeros > 1)}",
+            (0.0, 0.0),
+            (0, -17),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=7,
         )
     for centre, radius in discs:
         line = guide(ax, zorder=3)
