@@ -37,7 +37,7 @@ from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.theory.circular import disc_of
 from lstm_sym.theory.detours import direct_share
 from lstm_sym.theory.forgetting import log_forget
-from lstm_sym.theory.rounding import EPSILON, interval_error
+from lstm_sym.theory.rounding import EPSILON, interval_error, logs_at_interval
 
 INPUTS = 8
 SHOWN = (0.0, 1.0, 3.0, 5.0)
@@ -97,6 +97,12 @@ def direct_shares_at_rest(hidden: int, bias: float, seeds: Sequence[int]) -> Arr
     return np.stack([ls.path_shares(run, "c", "c")["direct"] for run in runs])
 
 
+def detour_ratio(bias: float) -> float:
+    """r/f at the zero state: how strong the way through h is there beside the direct one."""
+    disc = disc_of(ls.zero_state(ls.LSTM, b_f=bias))
+    return disc.radius / disc.centre
+
+
 def leading_exponents(run: ls.Trajectory, transient: int) -> tuple[float, float]:
     """Of the product of whole Jacobians, and of the product of the blocks ∂h'/∂h at frozen c, in nats per step."""
     kernel, h = run.system, lstm().blocks(run.parameters)["h"]
@@ -115,24 +121,13 @@ def exponents_by_bias(hidden: int, steps: int, seeds: Sequence[int], transient: 
     return np.moveaxis(np.array(found), -1, 0)
 
 
-def plain_logs(jacobians: Array, frame: Array, interval: int) -> Array:
-    """What published code does: QR logs from a factorisation at every ``interval`` steps, descending, in nats."""
-    logs = np.zeros(frame.shape[1])
-    for start in range(0, len(jacobians), interval):
-        for jacobian in jacobians[start : start + interval]:
-            frame = jacobian @ frame
-        frame, triangle = np.linalg.qr(frame)
-        logs += np.log(np.maximum(np.abs(np.diag(triangle)), np.finfo(np.float64).tiny))
-    return np.sort(logs)[::-1]
-
-
 def interval_errors(units: int, seed: int, steps: int, transient: int, count: int) -> tuple[Array, float, float]:
     """Worst errors of ``count`` exponents by interval (ε/10 at least), their spread, the reference's own error."""
     run = lstm_run(units, 1.0, seed, transient + steps)
     jacobians = run.system.jacobian(run.parameters, run.inputs[transient:], run.previous[transient:])
     frame, _ = np.linalg.qr(np.random.default_rng([seed, 3]).standard_normal((2 * units, count)))
     exact = ls.lyapunov_spectrum(jacobians, frame=frame, accuracy=1e-13)
-    errors = [np.abs(plain_logs(jacobians, frame, m) / steps - exact).max() for m in INTERVALS]
+    errors = [np.abs(logs_at_interval(jacobians, frame, m) / steps - exact).max() for m in INTERVALS]
     assert exact.certificate is not None
     return np.maximum(errors, EPSILON / 10), float(exact[0] - exact[-1]), exact.certificate.error or 0.0
 
@@ -164,8 +159,7 @@ def landmarks(run: Run, found: Carried, errors: Array, spreads: Array) -> None:
     """
     for bias, values in found.resting.items():
         run.landmark(f"zero state, b_f = {bias:g}: direct share, lag 1", values[:, 0].mean(), 1.0, error=1e-12)
-        disc = disc_of(ls.zero_state(ls.LSTM, b_f=bias))
-        ratio = disc.radius / disc.centre
+        ratio = detour_ratio(bias)
         many = direct_shares_at_rest(run["hidden"], bias, range(run["seed"], run["seed"] + NETWORKS))
         for lag in LAGS:
             theory, detours = float(direct_share(lag, ratio)), (lag - 1) * ratio / (1 + ratio)
@@ -202,9 +196,8 @@ def draw(found: Carried, exponents: Array, errors: dict[str, Array], spreads: di
         plot_path_shares(curves, ax, f"{title}: direct path")
     lags = np.arange(1, found.resting[SHOWN[0]].shape[1] + 1)
     for bias in found.resting:
-        disc = disc_of(ls.zero_state(ls.LSTM, b_f=bias))
         label = "theory" if bias == SHOWN[0] else "_"
-        flat[0].plot(lags, direct_share(lags, disc.radius / disc.centre), **guide(flat[0], label=label, zorder=4))
+        flat[0].plot(lags, direct_share(lags, detour_ratio(bias)), **guide(flat[0], label=label, zorder=4))
     for ax, letter, (bias, paths) in zip(flat[2:4], "cd", found.by_path.items(), strict=True):
         plot_path_shares({PATHS[label]: values for label, values in paths.items()}, ax)
         ax.set_title(f"({letter}) driven, $b_f$ = {bias:g}, by path")

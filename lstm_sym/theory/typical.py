@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import cumulative_trapezoid
 from scipy.special import digamma, loggamma, polygamma
 
@@ -21,6 +21,23 @@ Array = NDArray[np.float64]
 
 #: Quadrature: frequencies up to so many, and values out to so many, standard deviations; and nodes of each.
 FREQUENCIES, VALUES, NODES = 20.0, 12.0, 1200
+
+
+def carrying_share(logs: ArrayLike) -> float:
+    """The least share of samples that makes up half of the sum of their squares, from their logs in nats.
+
+    Of log ‖Px‖ it estimates exp(``LogNorms.carrying()``), unless that is of a few samples only.
+
+    >>> carrying_share([0.0, -50.0, -60.0, -70.0]), carrying_share([3.0, 3.0, 3.0, 3.0])
+    (0.25, 0.5)
+
+    Raises ValueError for no samples, or infinite ones.
+    """
+    values = checks.finite("logs", logs).ravel()
+    if not values.size:
+        raise ValueError("logs is empty: expected at least one sample.")
+    squares = np.sort(np.exp(2 * (values - values.max())))[::-1]
+    return float((1 + np.searchsorted(np.cumsum(squares), squares.sum() / 2)) / len(squares))
 
 
 @dataclass(frozen=True)
