@@ -2,7 +2,8 @@
 
 Claim.    A gradient over T steps is not one number: its N singular values fan out linearly in T on a logarithmic
           scale, over thousands of decades at T = 1000. In an LSTM the direct path keeps the spectrum narrow, and
-          the paths through h lift its leading part; the RNN's lies below both.
+          the paths through h lift its leading part; from T = 10 on the RNN's lies below both. Half of the LSTM's
+          full state, as many directions as h has units, vanishes far faster than its cell does.
 Methods.  An RNN and an LSTM (gain 1, b_f = 1) of equal size, random weights, the same white Gaussian inputs.
           Singular values of the products over the last T = 1, 10, 100, 1000 steps by a graded factorisation in
           logarithms, so that there is no floor where double precision ends (10^−308).
