@@ -183,7 +183,8 @@ def draw(found: Statistics) -> Figure:
     sums = {label: np.cumsum(values, axis=-1) for label, values in excess.items()}
     plot_by_index(sums, flat[1], "partial sum (nats)", "(b) Horn's inequality")
     draw_exponents(found, flat[2], flat[3])
-    draw_norms(found, flat[4], flat[5])
+    draw_norms(found, flat[4])
+    draw_decay(found, flat[5])
     for ax in flat[:3]:
         legend(ax)
     return figure
@@ -203,8 +204,8 @@ def draw_exponents(found: Statistics, beside: Axes, deviating: Axes) -> None:
     plot_deviations(deviations, deviating, title="(d) every seed; band: 4.5 s.d.")
 
 
-def draw_norms(found: Statistics, histogram: Axes, decay: Axes) -> None:
-    """Log norms at one length with their exact density and that of the mean, and what becomes of both."""
+def draw_norms(found: Statistics, ax: Axes) -> None:
+    """Log norms at one length with their exact density, and that of the mean."""
     at = min(found.lengths, key=lambda length: abs(length - SHOWN))
     law, logs = LogNorms(VECTOR, at), found.norms[found.lengths.index(at)]
     spread = 4.5 * np.sqrt(law.variance)
@@ -214,9 +215,13 @@ def draw_norms(found: Statistics, histogram: Axes, decay: Axes) -> None:
         r"$\times\,\|Px\|^2$": (values, law.density_carrying(values)),
     }
     labels = r"$\log\,\|Px\|$ (nats)", "density (1/nat)"
-    plot_distribution(logs, histogram, densities, labels, f"(e) $T$ = {at}, $N$ = {VECTOR}")
-    histogram.set_ylim(top=1.45 * histogram.get_ylim()[1])
-    legend(histogram, loc="upper left", ncols=2, columnspacing=0.8)
+    plot_distribution(logs, ax, densities, labels, f"(e) $T$ = {at}, $N$ = {VECTOR}")
+    ax.set_ylim(top=1.45 * ax.get_ylim()[1])
+    legend(ax, loc="upper left", ncols=2, columnspacing=0.8)
+
+
+def draw_decay(found: Statistics, ax: Axes) -> None:
+    """Average and median of ‖Px‖² against the length, and the share of products that carries half of its mean."""
     laws = [LogNorms(VECTOR, length) for length in found.lengths]
     samples = found.norms.shape[-1]
     squares, together = np.exp(2 * found.norms), max(1, samples // GROUPS)
@@ -237,11 +242,11 @@ def draw_norms(found: Statistics, histogram: Axes, decay: Axes) -> None:
         "_share": (found.lengths, carrying),
     }
     plot_points(
-        points, decay, theory, ("steps $T$", r"$\log_{10}$ of norm² or share"), r"(f) $\|Px\|^2$ and its carriers"
+        points, ax, theory, ("steps $T$", r"$\log_{10}$ of norm² or share"), r"(f) $\|Px\|^2$ and its carriers"
     )
-    decay.axhline(0.0, **guide(decay))
-    decay.set_ylim(bottom=1.5 * float(typical.min()))
-    legend(decay, loc="lower left", borderaxespad=0.1)
+    ax.axhline(0.0, **guide(ax))
+    ax.set_ylim(bottom=1.5 * float(typical.min()))
+    legend(ax, loc="lower left", borderaxespad=0.1)
 
 
 def work(run: Run) -> Outcome:
