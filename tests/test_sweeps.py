@@ -9,6 +9,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -736,3 +737,93 @@ def test_constants_are_each_points_own():
 
     found = ls.sweep(spoil, {"a": [1, 2, 3]}, constants={"numbers": [0, [1, 2]]})
     assert found["value"].ravel().tolist() == [3, 3, 3]
+
+
+STALE = """
+import dataclasses, functools, sys, types
+import numpy as np
+import lstm_sym as ls
+
+@dataclasses.dataclass
+class Settings:
+    n: float
+    def twice(self):
+        return 2 * self.n
+
+def array(a): return a * W.sum()
+def entry(a): return a * cfg["n"]
+def listed(a): return a * many[0]
+def named(a): return a * space.n
+def instance(a): return a * settings.twice()
+def part(a): return power(a)
+def cell(a): return a * len(network.states)
+def kernel(a): return a * len(kern.cell.states)
+def scalar(a): return a * x
+
+functions = array, entry, listed, named, instance, part, cell, kernel, scalar
+for n, net in ((1.0, ls.LSTM), (7.0, ls.RNN)):
+    W, cfg, many, space, settings = n * np.eye(1), {"n": n}, [n], types.SimpleNamespace(n=n), Settings(n)
+    power, network, kern, x = functools.partial(pow, n), net, ls.Kernel(net), np.float64(n)
+    for f in functions:
+        kept = ls.sweep(f, {"a": [1.0, 2.0]}, folder=f"{sys.argv[1]}/{f.__name__}", progress=False)
+        assert (kept["value"] == ls.sweep(f, {"a": [1.0, 2.0]}, progress=False)["value"]).all(), (f.__name__, n)
+"""
+
+
+def test_what_a_scripts_function_reads_is_part_of_its_code(tmp_path):
+    command = [sys.executable, "-W", "error", "-", str(tmp_path)]
+    subprocess.run(command, input=STALE, text=True, check=True, capture_output=True)
+
+
+COUNTED = """
+import sys, threading
+import lstm_sym as ls
+
+calls, count, lock = [], 0, threading.Lock()
+
+def counted(a):
+    global count
+    count += 1
+    calls.append(a)
+    return a
+
+def guarded(a):
+    with lock:
+        return a
+
+for _ in range(2):
+    ls.sweep(counted, {"a": [1, 2]}, folder=sys.argv[1] + "/counted")
+assert calls == [1, 2] and count == 2, calls
+try:
+    ls.sweep(guarded, {"a": [1, 2]}, folder=sys.argv[1] + "/guarded")
+except ValueError as error:
+    print(error)
+ls.sweep(guarded, {"a": [1, 2]}, folder=sys.argv[1] + "/guarded", version="1")
+"""
+
+
+def test_what_a_function_collects_is_no_part_and_what_cannot_be_recorded_is_refused(tmp_path):
+    command = [sys.executable, "-W", "error", "-", str(tmp_path)]
+    said = subprocess.run(command, input=COUNTED, text=True, check=True, capture_output=True).stdout
+    assert "the function uses lock, an object of type lock, whose content cannot be recorded" in said
+
+
+@pytest.mark.parametrize("name", ["results.npz", "results.json", "grid.json", "thesis.txt"])
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("my own")
+    with pytest.raises(FileExistsError, match=f"{name} in it is not of a sweep"):
+        ls.sweep(f.square, {"a": [1]}, folder=tmp_path)
+    assert contents(tmp_path) == {name: b"my own"}
+
+
+@pytest.mark.parametrize("folder", ["", b"x", 5, "nul\0"])
+def test_a_folder_is_a_path(folder):
+    with pytest.raises(TypeError, match="expected the path of a folder"):
+        ls.sweep(f.square, {"a": [1]}, folder=folder)
+
+
+@pytest.mark.parametrize("axis", [np.array(3), np.ma.array([1, 2], mask=[0, 1]), [[1]], [ls.LSTM]])
+def test_what_is_no_axis_is_named(axis):
+    with pytest.raises((TypeError, ValueError), match=r"grid\['a'\]") as refused:
+        ls.sweep(f.square, {"a": axis})
+    assert "\n" not in str(refused.value)

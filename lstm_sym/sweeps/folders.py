@@ -19,6 +19,7 @@ from lstm_sym.sweeps import archives
 from lstm_sym.sweeps.archives import Array
 from lstm_sym.sweeps.evaluating import Outcome, Reason
 from lstm_sym.sweeps.locks import locked
+from lstm_sym.sweeps.settings import FORMAT
 
 GRID, RESULTS, POINTS, LOCK = "grid.json", "results", "points", ".lock"
 #: How names of files begin that are not finished yet.
@@ -35,11 +36,20 @@ class Folder:
     """The files of one sweep."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
+            raise TypeError(f"folder = {path!r}: expected the path of a folder.")
+        self.path = Path(path).expanduser()
 
     @contextmanager
     def mine(self) -> Iterator[None]:
-        """The folder, created if need be, for this process alone; without what a killed one has left half-done."""
+        """The folder, created if need be, for this process alone; without what a killed one has left half-done.
+
+        FileExistsError if there are other things in it, which no sweep has left.
+        """
+        if other := self._foreign():
+            raise FileExistsError(
+                f"folder = {self.path}: {other} in it is not of a sweep. Give a new or an empty folder."
+            )
         with self._writing(self.path):
             (self.path / POINTS).mkdir(parents=True, exist_ok=True)
         busy = f"{self.path}: another sweep is at work in this folder. Wait for it, or choose another folder."
@@ -57,6 +67,16 @@ class Folder:
             said = json.loads((self.path / GRID).read_bytes())
             return said if isinstance(said, dict) else None
         return None
+
+    def _foreign(self) -> str:
+        """The name of something in the folder that shows that no sweep has made it; none: empty."""
+        names = sorted(os.listdir(self.path)) if self.path.is_dir() else []
+        record = self.record() or {}
+        if GRID in names:
+            damaged = POINTS in names and LOCK in names
+            return "" if record.get("format") == FORMAT or damaged else GRID
+        own = (POINTS, LOCK)
+        return next((name for name in names if name not in own and not name.startswith(UNFINISHED)), "")
 
     def no_results(self) -> None:
         """Remove the results, before what they are of changes."""

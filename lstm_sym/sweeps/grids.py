@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,9 @@ def a_grid(axes: Any, seeds: Any) -> Grid:
     replicates = checks.integer("seeds", seeds)
     if replicates < 1:
         raise ValueError(f"seeds = {replicates}: expected an integer of at least 1, the replicates of each point.")
-    lengths = [len(values) for values in axes.values() if hasattr(values, "__len__")]
+    lengths = [
+        len(values) for values in axes.values() if hasattr(values, "__len__") and getattr(values, "ndim", 1) != 0
+    ]
     if math.prod(lengths) * replicates > MOST_POINTS:
         listing = " × ".join(map(str, [*lengths, replicates]))
         raise ValueError(
@@ -107,6 +110,8 @@ def an_axis(name: str, values: Any) -> tuple[Scalar, ...]:
 
 def a_scalar(what: str, value: Any) -> Scalar:
     """``value`` as Python's own bool, int, float or str; numbers finite, integers within 64 bits."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{what} is masked: expected a value.")
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -121,7 +126,7 @@ def a_scalar(what: str, value: Any) -> Scalar:
         if not math.isfinite(value):
             raise ValueError(f"{what} is {value}: expected finite numbers.")
         return float(value)
-    raise TypeError(f"{what} = {value!r}: expected a number, a boolean or a string.")
+    raise TypeError(f"{what} = {reprlib.repr(value).splitlines()[0]}: expected a number, a boolean or a string.")
 
 
 def a_constant(name: str, value: Any) -> Any:
