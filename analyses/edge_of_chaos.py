@@ -138,9 +138,8 @@ def draw(found: dict[int, Exponents]) -> Figure:
     )
     expected = np.array([MeanField(gain).exponent for gain in BELOW + BEYOND])
     less = {name: (one.gains, one.all - expected) for name, one in names.items()}
-    plot_points(
-        less, right, None, (labels[0], "less mean field (nats per step)"), "(b) what the finite size leaves"
-    )
+    difference = (labels[0], "difference from mean field (nats/step)")
+    plot_points(less, right, None, difference, "(b) what the finite size leaves")
     edges(right, list(found))
     for ax in (left, right):
         ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
@@ -152,7 +151,7 @@ def draw(found: dict[int, Exponents]) -> Figure:
 
 def edges(ax: Axes, sizes: Sequence[int]) -> None:
     """The band of ±0.02, and theory for each size: E log ρ(W) below the transition, the 1/N correction beyond."""
-    ax.axhspan(-TOLERANCE, TOLERANCE, color=faint(ax), alpha=0.5, linewidth=0, zorder=0)
+    ax.axhspan(-TOLERANCE, TOLERANCE, color=faint(ax), alpha=0.5, linewidth=0, zorder=0, label=f"±{TOLERANCE:g}")
     for row, (size, colour) in enumerate(zip(sizes, colours(ax), strict=False)):
         line = guide(ax, color=colour, linestyle=":", linewidth=1.0, label="_" if row else "finite size")
         ax.plot([0.45, 1], 2 * [log_radius(size)[0]], **line)

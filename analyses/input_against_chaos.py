@@ -132,7 +132,7 @@ def draw_cuts(gains: Array, strengths: Array, exponents: Array, ax: Axes, hidden
     plot_points(cuts, ax, theory, labels, "(b) cuts through (a) at three gains")
     for number, values in enumerate(finite):
         label = "_" if number else f"the same for $N$ = {hidden}"
-        ax.plot(fine, values, **guide(ax, linestyle=":", linewidth=1.0, label=label))
+        ax.plot(fine, values, **guide(ax, linestyle="-", linewidth=0.8, label=label))
     ax.axhline(0, color=faint(ax), linewidth=0.5, zorder=0)
     legend(ax, loc="lower left")
 

@@ -132,7 +132,7 @@ def draw(found: dict[int, Array]) -> Figure:
             named, top, theory=(curve, theory.spectrum(curve)), title=f"({letters[0]}) $g$ = {gain:g}"
         )
         less = {label: runs - theory.spectrum(shares(runs.shape[-1])) for label, runs in named.items()}
-        plot_lyapunov_spectra(less, bottom, ylabel="less theory (nats/step)", title=f"({letters[1]})")
+        plot_lyapunov_spectra(less, bottom, ylabel="minus theory (nats/step)", title=f"({letters[1]})")
         low, high = theory.spectrum([0.985, 0.0])
         top.set(xlabel="", ylim=(low, high + 0.08 * (high - low)))
         bottom.set_ylim(-0.2, 0.2)

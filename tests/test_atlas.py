@@ -168,11 +168,11 @@ def marks(folder, *rows):
 
 
 def test_a_difference_beyond_the_stated_error_is_marked_with_its_multiple(tmp_path):
-    rows = [landmark(1.0, 1.1, 0.2), landmark(1.0, 1.4, 0.2), landmark(1.0, 2.0, 0.2), landmark(1.0, 1.4, None)]
-    kinds, said, text = marks(tmp_path, *rows)
-    assert kinds == ["within", "beyond", "far", "none"]
-    assert said == ["0.5", "2.0", "5.0", "—"]
-    assert "4 landmarks, 2 beyond the stated error (up to 5.0\u00a0×), 1 without an error" in text
+    rows = [landmark(1.0, theory, 0.2) for theory in (1.1, 1.3, 1.5, 2.0)]
+    kinds, said, text = marks(tmp_path, *rows, landmark(1.0, 1.4, None))
+    assert kinds == ["within", "near", "beyond", "far", "none"]
+    assert said == ["0.5", "1.5", "2.5", "5.0", "—"]
+    assert "5 landmarks, 3 beyond the stated error (up to 5.0\u00a0×), 1 without an error" in text
 
 
 def test_landmarks_without_numbers_are_shown_and_marked(tmp_path):

@@ -100,8 +100,8 @@ def page(entries: Sequence[Entry], left_out: Mapping[str, str]) -> str:
 _EXPLAINED = (
     "<strong>Landmarks.</strong> Each computed number stands beside its theoretical value. The stated error is one "
     "standard deviation where it is a sampling error, else a tolerance. <span class='within'>✓</span> within it; "
-    "<span class='beyond'>▲</span> beyond it (of sampling errors, about one in three is); "
-    "<span class='far'>▲▲</span> more than 4.5 times as large, or undefined."
+    "<span class='near'>○</span> up to twice as large (of sampling errors, about one in three is beyond one); "
+    "<span class='beyond'>▲</span> up to 4.5 times; <span class='far'>▲▲</span> more than that, or undefined."
 )
 
 

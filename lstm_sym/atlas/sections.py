@@ -20,6 +20,8 @@ from lstm_sym.atlas.prose import prose
 
 #: Beyond this many stated errors a difference is no chance any more: what the project's tests allow.
 FAR = 4.5
+#: Up to this many it is nothing to speak of: a third of all sampling errors exceed one standard deviation.
+NEAR = 2.0
 #: Other ids of the page: its parts, and the outlines of signs.
 _TAKEN = re.compile(r"figures|left-out|g\d+")
 #: Pixels per inch of paper of the figures.
@@ -78,8 +80,13 @@ def verdict(marks: tuple[Mark, ...]) -> tuple[str, str]:
     elif unstated + undefined < len(marks):
         said += ", within the stated errors"
     said += f", {unstated} without an error" * bool(unstated) + f", {undefined} undefined" * bool(undefined)
-    far = undefined or max(beyond, default=0.0) > FAR
-    return ("far" if far else "beyond" if beyond else "within"), said
+    return "far" if undefined else _kind(max(beyond, default=0.0)), said
+
+
+def _kind(multiple: float) -> str:
+    """How a difference of so many stated errors is shown."""
+    kinds = {1.0: "within", NEAR: "near", FAR: "beyond", math.inf: "far"}
+    return next(kind for limit, kind in kinds.items() if multiple <= limit)
 
 
 def _paragraph(kind: str, text: str) -> str:
@@ -126,9 +133,9 @@ def _row(mark: Mark, columns: tuple[str, ...]) -> str:
     elif math.isnan(multiple):
         kind, said = "none", "—"
     else:
-        kind = "within" if multiple <= 1 else "beyond" if multiple <= FAR else "far"
+        kind = _kind(multiple)
         said = "≤ 0.01" if multiple <= 0.01 else f"{multiple:.1f}" if 1 < multiple < 100 else short(multiple)
-    symbol = {"within": "✓", "beyond": "▲", "far": "▲▲", "none": ""}[kind]
+    symbol = {"within": "✓", "near": "○", "beyond": "▲", "far": "▲▲", "none": ""}[kind]
     values = (mark.computed, mark.theory, mark.difference, mark.error)
     error = mark.error if mark.error > 0 else math.nan
     shown = [number(mark.computed, error), number(mark.theory, error), short(mark.difference)]

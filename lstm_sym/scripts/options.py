@@ -23,15 +23,21 @@ def parser(document: str | None, defaults: Mapping[str, int]) -> argparse.Argume
     made.add_argument("--dark", action="store_true", help="draw the figure on a dark background as well")
     made.add_argument("--force", action="store_true", help="replace the files of an earlier run")
     for name, default in defaults.items():
-        made.add_argument(f"--{name}", type=positive, default=None, metavar="N", help=f"default: {default}")
+        kind = natural if name == "seed" else positive
+        made.add_argument(f"--{name}", type=kind, default=None, metavar="N", help=f"default: {default}")
     return made
 
 
-def positive(text: str) -> int:
+def positive(text: str, least: int = 1) -> int:
     """A positive integer from the command line."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected an integer from 1 to {LARGEST}")
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= LARGEST):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an integer from {least} to {LARGEST}")
     return int(text)
+
+
+def natural(text: str) -> int:
+    """A positive integer from the command line, or 0."""
+    return positive(text, least=0)
 
 
 def command(name: str, numbers: Mapping[str, int], defaults: Mapping[str, int], quick: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def run_script(
         record = {**_record(run, document, outcome), "command": typed}
         paths = save(options.out, name, outcome, record, options.dark)
         print("  wrote " + ", ".join(map(str, paths)))
-    except (ValueError, FloatingPointError, MemoryError, OSError, ImportError) as error:
+    except (ValueError, FloatingPointError, MemoryError, OSError, ImportError, BrokenExecutor) as error:
         print(f"{name}: {error or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
