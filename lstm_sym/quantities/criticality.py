@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 
 from lstm_sym import checks
-from lstm_sym.calculus.limits.limits import zero_state
+from lstm_sym.calculus.limits.limits import ZeroState, zero_state
 from lstm_sym.cell import Cell
 from lstm_sym.flow import lyapunov_spectrum, run
-from lstm_sym.quantities.points import leading_exponent, network, steps_of
+from lstm_sym.kernels import Kernel
+from lstm_sym.quantities.points import LONGEST, Array, leading_exponent, network, steps_of
 from lstm_sym.theory.forgetting import time_constant
 
 #: Steps before and while exponents are measured, besides those in proportion to the time constant.
@@ -42,10 +44,12 @@ def settled_exponent(
         cell, rng, **options: as for ``leading_exponent``; the bias that ``keeps`` names among them.
         keeps: the bias of the gate: "b_f" (LSTM), "b_z" (GRU).
         relaxations: how many time constants.
+
+    Raises ValueError for a bias whose time constant is too long to be waited for.
     """
     if keeps not in options:
         raise ValueError(f"keeps = {keeps!r}: expected the name of a bias that is given as well.")
-    steps = _settling(options[keeps], checks.size("relaxations", relaxations))
+    steps = _settling(keeps, options[keeps], checks.size("relaxations", relaxations))
     return leading_exponent(cell, rng=rng, **{"steps": steps, "transient": steps, "accuracy": 1e-6, **options})
 
 
@@ -67,27 +71,37 @@ def exponent_at_zero(
     that two of them span, which is not.
     "closed": from the closed-form eigenvalues of ``ls.zero_state``.
     "error": what the two may differ by, in nats per step: what the transient has left of other directions and of
-    the state itself, and the rounding allowed.
+    the state itself, by size for a random start, or, if that is more, by twice the drift from the whole run to its
+    second half; and the rounding allowed. Where ``longest`` cuts the transient short, one network in a hundred
+    differs by more: a start may be so far from the leading direction that it does not come near it within the run.
 
     >>> found = exponent_at_zero("LSTM", hidden=16, gain=0.2, b_f=2.0, rng=0)
     >>> abs(found["measured"] - found["closed"]) < found["error"] < 1e-6
     True
 
-    Raises ValueError above the critical gain of this very network, where no run dies away.
+    Raises ValueError above the critical gain of this very network, where no run dies away, and where no direction
+    outgrows the others: at gain 0, or behind a gate that is shut.
     """
     kernel, bound = network(exponent_at_zero, cell, hidden, 1, gain, rng := checks.generator(rng), biases)
-    closed = zero_state(kernel.cell, **biases).spectrum(bound)
+    closed = _zero_state(kernel, bound, biases).spectrum(bound)
     logs = np.log(np.maximum(np.abs(closed), np.finfo(np.float64).tiny))
     if logs[0] >= 0:
         raise ValueError(f"gain = {gain:g}: expected less, this network's zero state is not stable.")
     pair = 2 if abs(closed[0].imag) > 0 else 1
     gap = logs[0] - logs[pair] if pair < len(logs) else np.inf
+    if gain == 0 or closed[0] == 0 or gap == 0:
+        raise ValueError(
+            f"gain = {gain:g}: expected recurrent weights that act. No eigenvalue of this zero state stands out; "
+            "leading_exponent gives the exponent without it."
+        )
     steps = int(min(LEAST_STEPS + np.ceil(OUTGROWN / gap), steps_of("longest", longest)))
     start = initial * rng.standard_normal(closed.size)
     orbit = run(kernel, bound, 2 * steps, initial=start)
-    measured = np.mean(lyapunov_spectrum(orbit, k=pair, transient=steps, accuracy=ACCURACY))
-    left = closed.size * (np.exp(-gap * steps) + np.abs(orbit.states[steps]).max() / -logs[0])
-    return {"measured": float(measured), "closed": float(logs[0]), "error": float(left / steps + ACCURACY)}
+    found = lyapunov_spectrum(orbit, k=pair, transient=steps, accuracy=ACCURACY)
+    # A random direction has 1/√S of its length along the leading one: so much more there may be of others.
+    left = np.sqrt(closed.size) * (np.exp(-gap * steps) + np.abs(orbit.states[steps]).max() / -logs[0]) / steps
+    error = max(left, 2 * _drift(found.blocks)) + ACCURACY
+    return {"measured": float(np.mean(found)), "closed": float(logs[0]), "error": float(error)}
 
 
 def edge_gain(cell: str | Cell = "LSTM", *, hidden: int = 64, rng: Any = None, **biases: float) -> float:
@@ -103,7 +117,7 @@ def edge_gain(cell: str | Cell = "LSTM", *, hidden: int = 64, rng: Any = None, *
     Raises ValueError where the radius does not pass 1 at a gain within a factor 1000 of the critical one.
     """
     kernel, bound = network(edge_gain, cell, hidden, 1, 1.0, rng, biases)
-    zero = zero_state(kernel.cell, **biases)
+    zero = _zero_state(kernel, bound, biases)
     recurrent = [weight.name for part in zero.eigenvalues for _, weights in part.words for weight in weights]
 
     def excess(log_gain: float) -> float:
@@ -139,5 +153,25 @@ def crossing_gain(cell: str | Cell = "LSTM", *, hidden: int = 64, rng: int = 0, 
     return float(np.polyval(np.polyfit(measured, gains, len(BELOW) - 1), 0.0))
 
 
-def _settling(bias: Any, relaxations: int) -> int:
-    return LEAST_STEPS + int(np.ceil(relaxations * float(time_constant(checks.real_scalar("bias", bias)))))
+def _zero_state(kernel: Kernel, bound: Mapping[str, Array], biases: Mapping[str, float]) -> ZeroState:
+    """The zero state of a network; a forget bias that is not given is the network's own, 1."""
+    own = {"b_f": float(bound["b_f"][0])} if "b_f" in kernel.cell.vector_parameters else {}
+    return zero_state(kernel.cell, **{**own, **biases})
+
+
+def _drift(blocks: Array | None) -> float:
+    """How far the mean of a run's blocks (B, k) is from that of their second half: what decays is in the first."""
+    if blocks is None:
+        return 0.0
+    return float(abs(np.mean(blocks) - np.mean(blocks[len(blocks) // 2 :])))
+
+
+def _settling(name: str, bias: Any, relaxations: int) -> int:
+    constant = float(time_constant(checks.real_scalar(name, bias)))
+    steps = LEAST_STEPS + np.ceil(relaxations * constant)
+    if steps > LONGEST:
+        raise ValueError(
+            f"{name} = {bias:g}: its time constant is {constant:.3g} steps, and {relaxations} of them are to be"
+            f" waited for: expected {LONGEST} steps or fewer."
+        )
+    return int(steps)
