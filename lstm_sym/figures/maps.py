@@ -198,7 +198,9 @@ def _unknown(ax: Axes, across: Array, up: Array, table: Array) -> None:
 
 
 def _draw_lines(ax: Axes, lines: Mapping[str, Line], isolines: Mapping[str, Line]) -> None:
-    halo = [withStroke(linewidth=2.4, foreground=DIVERGING_ON_DARK[3] if on_dark(ax) else "#ffffff", alpha=0.75)]
+    page = DIVERGING_ON_DARK[3] if on_dark(ax) else "#ffffff"
+    halo = [withStroke(linewidth=2.4, foreground=page, alpha=0.75)]
+    box = {"boxstyle": "round,pad=0.12", "facecolor": page, "edgecolor": "none", "alpha": 0.85}  # over the dots
     for (label, (across, up)), dash in zip(lines.items(), cycle(DASHES[1:])):
         line: dict[str, Any] = {
             "color": ink(ax),
@@ -216,5 +218,5 @@ def _draw_lines(ax: Axes, lines: Mapping[str, Line], isolines: Mapping[str, Line
         inside = np.flatnonzero((a >= left) & (a <= right) & (b >= low) & (b <= high))
         if inside.size:
             end = inside[np.argmax(a[inside])]
-            place: dict[str, Any] = {"textcoords": "offset points", "xytext": (-2, 1.5), "ha": "right"}
-            ax.annotate(label, (a[end], b[end]), fontsize=6.5, color=ink(ax), path_effects=halo, **place)
+            place: dict[str, Any] = {"textcoords": "offset points", "xytext": (-2, 2.0), "ha": "right"}
+            ax.annotate(label, (a[end], b[end]), fontsize=6.5, color=ink(ax), bbox=box, **place)
