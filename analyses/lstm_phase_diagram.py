@@ -10,13 +10,15 @@ Methods.  Autonomous LSTMs, all biases zero but b_f, W_h ~ N(0, gain²/hidden), 
           Leading Lyapunov exponent over gain and forget bias. A run can settle no faster than its direct path, so
           that transient and measurement take 200 steps and ten time constants each (two with --quick), up to
           36,000 steps in all at the largest bias. Mean over seeds; each seed is one network, scaled.
+          Each row of the landmarks has networks of its own.
 Figure.   (a) The map; colours are linear within ±10⁻³ and logarithmic beyond, dots where the exponent is positive.
           Solid: its zero contour; dashed: the closed-form critical gain; thin: time constants 10, 100, 1000.
           (b) Rows of the map in their own units: exponent times τ against gain over critical gain, mean and
           standard error over seeds. Dashed: the edge of the disc, N → ∞.
 Landmark. Direct path's time constant against −1/log σ(b_f). The exponent at half the critical gain against the
           closed-form eigenvalues of the same networks, to rounding. The gain at which the measured exponent passes
-          zero against these eigenvalues (1e-6), and against N → ∞ within the finite size, gain/√N.
+          zero against these eigenvalues (1e-6), and against N → ∞ within what finite size (0.45 gain/√N) and chance
+          (0.75 gain/√N for one network) leave.
 """
 
 from __future__ import annotations
