@@ -265,3 +265,7 @@ def test_help_has_examples(capsys):
     with pytest.raises(SystemExit):
         main(["sweep", "--help"])
     assert "--axis gain=0.5:8:11" in capsys.readouterr().out
+
+
+def test_a_cell_goes_by_one_name(tmp_path, capsys):
+    assert "has 'LSTM' twice" in refused(capsys, tmp_path, "--axis", "cell=LSTM,lstm", "--axis", "gain=1,2")

@@ -110,7 +110,7 @@ def _grid(options: argparse.Namespace, function: Callable[..., Any]) -> tuple[di
     for name in (*axes, *fixed):
         if name not in known and name != "cell":
             raise checks.unknown_name("axis or option", name, ["cell", *known])
-    grid = {name: _axis(name, text) for name, text in axes.items()}
+    grid = {name: cell_axis if name == "cell" else _axis(name, text) for name, text in axes.items()}
     points = options.seeds
     for along in grid.values():
         points *= len(along)
@@ -195,7 +195,7 @@ def _refuse_another(
         return
     record = Folder(out).record()
     if not isinstance(record, dict):
-        raise FileExistsError(f"--out {out} has other files in it. Give another folder, or --force.")
+        raise FileExistsError(f"--out {out} has other files in it. Give a new or an empty folder.")
     mine = {"function": f"{function.__module__}.{function.__qualname__}", "constants": dict(constants)}
     mine |= {"seed": options.seed, "paired": options.paired}
     theirs = {name: record.get(name) for name in mine}
