@@ -134,12 +134,13 @@ class QuickRun:
 def quick(tmp_path_factory):
     """quick(name): the analysis ``name`` run with --quick, once for all tests and all workers."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "quick"
-    folder.mkdir(exist_ok=True)
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "quick"
 
     @cache
     def run(name):
-        with (folder / f"{name}.lock").open("w") as lock:
+        folder = shared / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / f"{name}.json").exists():
                 module = importlib.import_module(f"lstm_sym.analyses.{name}")
