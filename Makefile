@@ -1,5 +1,5 @@
-# make figures   the quick atlas: every figure in small, and an index page, into figures/ (minutes)
-# make atlas     the same in full quality, into atlas/ (half an hour on two cores)
+# make figures   the quick atlas: every figure in small, and an index page, into figures/ (a minute)
+# make atlas     the same in full quality, into atlas/ (seven minutes on two cores)
 # make test      the whole test suite
 # make lint      ruff and mypy
 # make benchmark times beside JAX and PyTorch, in an environment of their own, .venv-benchmark (a large download)

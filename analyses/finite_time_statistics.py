@@ -49,7 +49,7 @@ FREQUENT = 5
 SHOWN, TOO_FEW = 50, 5
 #: Groups of products, for sampling errors and for the average that a single group gives.
 GROUPS = 20
-FULL = {"hidden": 32, "horizon": 1000, "seeds": 5, "seed": 1, "steps": 4000, "samples": 40_000, "transient": 100}
+FULL = {"hidden": 32, "horizon": 1000, "seeds": 5, "seed": 1, "steps": 4000, "samples": 200_000, "transient": 100}
 QUICK = {"hidden": 12, "horizon": 100, "seeds": 3, "steps": 1000, "samples": 5_000}
 
 Array = NDArray[np.float64]

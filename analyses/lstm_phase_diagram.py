@@ -87,7 +87,7 @@ def draw(found: SweepResult, critical: np.ndarray) -> Figure:
     )
     legend(axes[0, 0], loc="lower left", frameon=True, framealpha=0.8, edgecolor="none")
     draw_rows(found, critical, time_constant(bias), edge, axes[0, 1], (CUTS, "$b_f$"))
-    axes[0, 1].set(title="(b) rows of (a)", xlim=(0.02, 5000.0))
+    axes[0, 1].set(title="(b) rows of (a)", xlim=(0.02, 8000.0))
     return figure
 
 

@@ -31,6 +31,8 @@ DIVERGING_ON_DARK = ("#d3ecfc", "#56B4E9", "#265d7e", "#1b1f24", "#86471c", "#FF
 CLIPPED = 0.02
 #: Values that are smaller are as good as zero; and the most that logarithmic colours span.
 SMALLEST, WIDEST = 1e-200, 1e12
+#: Above this share of the height the label of an isoline stands below it.
+HIGH = 0.93
 
 
 @styled
@@ -218,5 +220,11 @@ def _draw_lines(ax: Axes, lines: Mapping[str, Line], isolines: Mapping[str, Line
         inside = np.flatnonzero((a >= left) & (a <= right) & (b >= low) & (b <= high))
         if inside.size:
             end = inside[np.argmax(a[inside])]
-            place: dict[str, Any] = {"textcoords": "offset points", "xytext": (-2, 2.0), "ha": "right"}
-            ax.annotate(label, (a[end], b[end]), fontsize=6.5, color=ink(ax), bbox=box, **place)
+            below = ax.transAxes.inverted().transform(ax.transData.transform((a[end], b[end])))[1] > HIGH
+            place: dict[str, Any] = {
+                "textcoords": "offset points",
+                "ha": "right",
+                "va": "top" if below else "baseline",
+            }
+            offset = (-2, -2.5 if below else 2.0)
+            ax.annotate(label, (a[end], b[end]), offset, fontsize=6.5, color=ink(ax), bbox=box, **place)
