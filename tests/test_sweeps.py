@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import itertools
 import json
@@ -827,3 +828,36 @@ def test_what_is_no_axis_is_named(axis):
     with pytest.raises((TypeError, ValueError), match=r"grid\['a'\]") as refused:
         ls.sweep(f.square, {"a": axis})
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_copies_and_fresh_workers_compute_the_same(monkeypatch, safe):
+    asked = []
+    monkeypatch.setattr("lstm_sym.sweeps.pools.copies_are_safe", lambda: safe)
+    monkeypatch.setattr("lstm_sym.sweeps.pools._context", watched(asked, "lstm_sym.sweeps.pools", "_context"))
+    grid = {"gain": [0.5, 1.0], "n": [1, 2, 3]}
+    there, here = (ls.sweep(f.noisy, grid, seeds=2, n_jobs=jobs) for jobs in (2, 1))
+    assert all(there[name].tobytes() == here[name].tobytes() for name in here.names)
+    assert asked == [not safe]
+
+
+def watched(asked, module, name):
+    function = getattr(importlib.import_module(module), name)
+
+    def call(fresh):
+        asked.append(fresh)
+        return function(fresh)
+
+    return call
+
+
+def test_copies_are_not_safe_beside_other_threads(monkeypatch):
+    from lstm_sym.sweeps import pools
+
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert pools.copies_are_safe() in (True, False)
+    monkeypatch.setitem(sys.modules, "torch", object())
+    assert not pools.copies_are_safe()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
+    assert not pools.copies_are_safe()

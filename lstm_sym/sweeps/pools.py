@@ -20,6 +20,9 @@ from typing import Any
 
 #: Variables by which libraries choose their number of threads, read when they are loaded.
 THREADS = [f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB")]
+#: Packages with native threads of their own.
+_UNSAFE = frozenset({"torch", "tensorflow", "jax", "numba", "grpc"})
+
 #: The thread by which a worker notices that the sweep's process is gone.
 _WATCH = "lstm_sym: ends with its parent"
 #: While a worker is started, this process is not quite itself: one at a time.
@@ -82,6 +85,22 @@ def pool(workers: int, function: bytes, fresh: bool) -> Iterator[ProcessPoolExec
 def can_fork() -> bool:
     """Whether this system has fork."""
     return "fork" in multiprocessing.get_all_start_methods()
+
+
+def copies_are_safe() -> bool:
+    """Whether a copy of this process will do, which is at work at once: a fresh interpreter takes half a second.
+
+    It will where no other thread may hold a lock that the copy would wait for: none of Python's, and natively those
+    of an OpenBLAS of pthreads alone, which sees to forks itself and can be held to one thread.
+    """
+    if sys.platform != "linux" or threading.active_count() > 1 or not _UNSAFE.isdisjoint(sys.modules):
+        return False
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return False
+    known = {("openblas", "pthreads"), ("openblas", "disabled")}
+    return {(pool.get("internal_api"), pool.get("threading_layer")) for pool in threadpool_info()} <= known
 
 
 def _context(fresh: bool) -> Any:

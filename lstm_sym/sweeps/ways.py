@@ -36,13 +36,13 @@ def a_way(function: Callable[..., Any], n_jobs: Any, executor: Any) -> Way:
         return partial(_at_executor, executor)
     if workers == 1 or pools.is_worker():
         return dispatching.here
-    pickled, fresh = functions.must_travel(function), functions.importable(function)
-    if not fresh and not pools.can_fork():
+    pickled, importable = functions.must_travel(function), functions.importable(function)
+    if not importable and not pools.can_fork():
         raise ValueError(
             f"{functions.named(function)} is defined where new processes cannot import it, and this system has "
             "no fork: define it in a module, or use n_jobs=1."
         )
-    return partial(_at_workers, workers, pickled, fresh)
+    return partial(_at_workers, workers, pickled, importable and not pools.copies_are_safe())
 
 
 def _at_workers(
