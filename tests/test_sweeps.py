@@ -409,7 +409,7 @@ def test_batches_follow_the_time_that_points_take():
     sizes = []
     for _ in range(20):
         sizes.append(len(batches.next()))
-        batches.learn(sizes[-1], sizes[-1] * 0.001)
+        batches.learn(sizes[-1], sizes[-1] * dispatching.BATCH_SECONDS / 100)
     assert sizes[:8] == [1, 2, 4, 8, 16, 32, 64, 100]
     assert sizes[-1] == 100
     batches.learn(1, 5.0)

@@ -19,7 +19,8 @@ Receive = Callable[[int, Outcome], None]
 Batch = list[Item]
 Answer = Future[tuple[list[Outcome], float]]
 
-BATCH_SECONDS = 0.1
+#: What is computed and not yet back when everything is killed is lost: about as much for each worker.
+BATCH_SECONDS = 0.02
 LARGEST_BATCH = 1000
 #: Batches at an executor of unknown size, and for each worker of a known one.
 AHEAD, AHEAD_EACH = 256, 2
