@@ -29,24 +29,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, legend, panels, plot_phase_diagram
+from lstm_sym.figures import PAGE, panels
 from lstm_sym.quantities import leading_exponent, settled_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.scripts.phases import (
     critical_gain,
     crossing_landmarks,
+    draw_map,
     draw_rows,
     edge_exponent,
     say_signs,
     time_constant_landmarks,
+    zero_state_equations,
     zero_state_landmarks,
 )
 from lstm_sym.sweeps import SweepResult
-from lstm_sym.theory.forgetting import forget_bias, time_constant
+from lstm_sym.theory.forgetting import time_constant
 
 GAINS = (0.2, 40.0)
 BIASES = {"b_z": (-2.0, 6.0), "b_r": (-3.0, 4.0)}
@@ -127,36 +128,18 @@ def draw(maps: Sequence[Map]) -> Figure:
     """Above each other: a map, and rows of it in their own units."""
     figure, axes = panels(len(maps), 2, width=PAGE, height=5.2, width_ratios=(1.25, 1))
     for (left, right), one, letters in zip(axes, maps, ("ab", "cd"), strict=True):
-        draw_map(one, left, f"({letters[0]}) GRU without input, over the {SYMBOLS[one.bias].partition(' $')[0]}")
+        symbol, isolines = SYMBOLS[one.bias], ISOLINES if one.bias == "b_z" else ()
+        title = f"({letters[0]}) GRU without input, over the {symbol.partition(' $')[0]}"
+        draw_map(one.found, one.critical, left, isolines, symbol, title)
         taus = time_constant(one.values if one.bias == "b_z" else np.zeros(one.values.shape))
         draw_rows(one.found, one.critical, taus, one.edge, right, (CUTS[one.bias], f"${one.bias}$"))
         right.set(title=f"({letters[1]}) rows of ({letters[0]})", xlim=(0.02, 30.0))
     return figure
 
 
-def draw_map(one: Map, ax: Axes, title: str) -> None:
-    """One map, with the critical gain and the time constants."""
-    gains = one.found.axes["gain"]
-    isolines = {f"τ = {tau}": (gains, np.full(gains.shape, forget_bias(tau))) for tau in ISOLINES}
-    plot_phase_diagram(
-        *(one.found.mean(), gains, one.values, ax),
-        lines={"critical gain": (one.critical, one.values)},
-        isolines=isolines if one.bias == "b_z" else None,
-        linear=1e-3,
-        log="x",
-        labels=("recurrent gain $g$", SYMBOLS[one.bias]),
-        title=title,
-    )
-    legend(ax, loc="lower left", frameon=True, framealpha=0.8, edgecolor="none")
-
-
 def equations() -> dict[str, str]:
     """The zero state and the critical gain with either bias, and the direct path."""
-    found = {}
-    for text, zero in (("b_z = 2", ls.zero_state(ls.GRU, b_z=2)), ("b_r = 2", ls.zero_state(ls.GRU, b_r=2))):
-        found[f"the zero state, {text}"] = ls.latex(zero, equation=True)
-        found[f"the critical gain, {text}"] = f"g_c = {ls.latex(zero.critical_gain)}"
-    return found | {"the direct path": ls.latex(ls.horizon_product(ls.GRU, "h", "h", path="direct"), equation=True)}
+    return zero_state_equations(ls.GRU, "h", [{"b_z": 2}, {"b_r": 2}])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

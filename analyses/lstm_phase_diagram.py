@@ -30,21 +30,23 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lstm_sym as ls
-from lstm_sym.figures import PAGE, legend, panels, plot_phase_diagram
+from lstm_sym.figures import PAGE, panels
 from lstm_sym.quantities import settled_exponent
 from lstm_sym.scripts import Outcome, Run, run_script
 from lstm_sym.scripts.phases import (
     TIME_CONSTANTS,
     critical_gain,
     crossing_landmarks,
+    draw_map,
     draw_rows,
     edge_exponent,
     say_signs,
     time_constant_landmarks,
+    zero_state_equations,
     zero_state_landmarks,
 )
 from lstm_sym.sweeps import SweepResult
-from lstm_sym.theory.forgetting import forget_bias, time_constant
+from lstm_sym.theory.forgetting import time_constant
 
 GAINS, FORGET_BIASES = (0.003, 30.0), (-2.0, 7.0)
 LANDMARKS = ({"b_f": -2.0}, {"b_f": 0.0}, {"b_f": 2.0})
@@ -74,19 +76,9 @@ def work(run: Run) -> Outcome:
 
 def draw(found: SweepResult, critical: np.ndarray) -> Figure:
     """(a) the map, (b) rows of it in their own units."""
-    gain, bias = found.axes["gain"], found.axes["b_f"]
     figure, axes = panels(1, 2, width=PAGE, height=2.9, width_ratios=(1.25, 1))
-    plot_phase_diagram(
-        *(found.mean(), gain, bias, axes[0, 0]),
-        lines={"critical gain": (critical, bias)},
-        isolines={f"τ = {tau}": (gain, np.full(gain.shape, forget_bias(tau))) for tau in TIME_CONSTANTS},
-        linear=1e-3,
-        log="x",
-        labels=("recurrent gain $g$", "forget bias $b_f$"),
-        title="(a) LSTM without input",
-    )
-    legend(axes[0, 0], loc="lower left", frameon=True, framealpha=0.8, edgecolor="none")
-    draw_rows(found, critical, time_constant(bias), edge, axes[0, 1], (CUTS, "$b_f$"))
+    draw_map(found, critical, axes[0, 0], TIME_CONSTANTS, "forget bias $b_f$", "(a) LSTM without input")
+    draw_rows(found, critical, time_constant(found.axes["b_f"]), edge, axes[0, 1], (CUTS, "$b_f$"))
     axes[0, 1].set(title="(b) rows of (a)", xlim=(0.02, 8000.0))
     return figure
 
@@ -98,14 +90,7 @@ def edge(bias: float, gains: np.ndarray) -> np.ndarray:
 
 def equations() -> dict[str, str]:
     """The zero state and the critical gain at two forget biases, and the direct path."""
-    found = {}
-    for bias in (0, 3):
-        zero = ls.zero_state(ls.LSTM, b_f=bias)
-        found[f"the zero state, b_f = {bias}"] = ls.latex(zero, equation=True)
-        found[f"the critical gain, b_f = {bias}"] = f"g_c = {ls.latex(zero.critical_gain)}"
-    return found | {
-        "the direct path": ls.latex(ls.horizon_product(ls.LSTM, "c", "c", path="direct"), equation=True)
-    }
+    return zero_state_equations(ls.LSTM, "c", [{"b_f": 0}, {"b_f": 3}])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

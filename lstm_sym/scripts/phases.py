@@ -9,14 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from lstm_sym.calculus import horizon_product
 from lstm_sym.calculus.limits.limits import zero_state
 from lstm_sym.cell import Cell
-from lstm_sym.figures import faint, legend
+from lstm_sym.figures import faint, legend, plot_phase_diagram
 from lstm_sym.figures.points import plot_points
 from lstm_sym.quantities import crossing_gain, edge_gain, exponent_at_zero, gradient_reach
 from lstm_sym.scripts.running import Run
 from lstm_sym.sweeps import SweepResult
 from lstm_sym.theory.forgetting import forget_bias, time_constant
+from lstm_sym.typeset import latex
 
 Array = NDArray[np.float64]
 #: A curve, x and values; biases, and the symbol for them.
@@ -98,6 +100,16 @@ def _text(biases: Mapping[str, float]) -> str:
     return ", ".join(f"{name} = {value:.4g}" for name, value in biases.items())
 
 
+def zero_state_equations(cell: Cell, state: str, points: Sequence[Mapping[str, int]]) -> dict[str, str]:
+    """The zero state and the critical gain at some biases, and the direct path of ``state``, as LaTeX."""
+    found = {}
+    for biases in points:
+        zero = zero_state(cell, **biases)
+        found[f"the zero state, {_text(biases)}"] = latex(zero, equation=True)
+        found[f"the critical gain, {_text(biases)}"] = f"g_c = {latex(zero.critical_gain)}"
+    return found | {"the direct path": latex(horizon_product(cell, state, state, path="direct"), equation=True)}
+
+
 # --- drawing ----------------------------------------------------------------------------------------------------
 
 
@@ -108,6 +120,21 @@ def say_signs(run: Run, found: SweepResult, critical: Array, what: str = "") -> 
         inside = (share > low) & (share <= high)
         positive = f"{np.sum(mean[inside] > 0)} of {inside.sum()}"
         run.say(f"{what}{where} the critical gain: {positive} mean exponents are positive")
+
+
+def draw_map(found: SweepResult, critical: Array, ax: Axes, taus: Sequence[float], label: str, title: str) -> None:
+    """A map over gain and a bias, the critical gain at each of its values, and isolines of the time constants."""
+    gains, biases = list(found.axes.values())[:2]
+    plot_phase_diagram(
+        *(found.mean(), gains, biases, ax),
+        lines={"critical gain": (critical, biases)},
+        isolines={f"τ = {tau}": (gains, np.full(gains.shape, forget_bias(tau))) for tau in taus},
+        linear=1e-3,
+        log="x",
+        labels=("recurrent gain $g$", label),
+        title=title,
+    )
+    legend(ax, loc="lower left", frameon=True, framealpha=0.8, edgecolor="none")
 
 
 def draw_rows(

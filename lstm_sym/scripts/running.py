@@ -81,8 +81,7 @@ def run_script(
         with wide.one_thread():
             outcome = work(run)
         typed = command(name, run.numbers, {**full, **quick} if run.quick else full, run.quick)
-        record = {**_record(run, document, outcome), "command": typed}
-        paths = save(options.out, name, outcome, record, options.dark)
+        paths = save(options.out, name, outcome, _record(run, document, outcome, typed), options.dark)
         print("  wrote " + ", ".join(map(str, paths)))
     except (ValueError, FloatingPointError, MemoryError, OSError, ImportError, BrokenExecutor) as error:
         print(f"{name}: {error or type(error).__name__}", file=sys.stderr)
@@ -110,7 +109,7 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _record(run: Run, document: str | None, outcome: Outcome) -> dict[str, Any]:
+def _record(run: Run, document: str | None, outcome: Outcome, typed: str) -> dict[str, Any]:
     return {
         "name": run.name,
         **described(document),
@@ -120,4 +119,5 @@ def _record(run: Run, document: str | None, outcome: Outcome) -> dict[str, Any]:
         "remarks": run.remarks,
         "equations": dict(outcome.equations),
         "versions": versions(),
+        "command": typed,
     }
